@@ -1,0 +1,13 @@
+"""The few exceptions of the engine, each a kind of the builtin that a caller expects."""
+
+
+class GraphError(RuntimeError):
+    """A graph was asked for something that it cannot give, such as a gradient of a constant."""
+
+
+class RenderError(RuntimeError):
+    """A picture could not be rendered, for want of the program that does it."""
+
+
+class VerificationError(AssertionError):
+    """Gradients that should agree do not; the message is the report."""
