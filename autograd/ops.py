@@ -29,6 +29,7 @@ import builtins
 import math
 import numbers
 import operator
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -86,6 +87,8 @@ class Op:
     doc: str
     binds: int = 3
     selects: bool = False
+    # Number of arguments, or None if they are sequences of any length.
+    arity: int | None = field(init=False, default=None)
     # How nodes keep their arguments: one or two by themselves, with the rules `first` and
     # `second`; else as a tuple of sequences, with `every` rule and the `whole` function of them.
     first: Rule | None = field(init=False, default=None)
@@ -94,10 +97,13 @@ class Op:
     whole: Callable[..., Any] = field(init=False, default=float)
 
     def __post_init__(self) -> None:
+        self._keep(__name__=self.name, __doc__=self.doc)
         rules = self.partials
         if not isinstance(rules, tuple):
             self._keep(every=rules, whole=self.scalar)
-        elif len(rules) == 1:
+            return
+        self._keep(arity=len(rules))
+        if len(rules) == 1:
             self._keep(first=rules[0])
         elif len(rules) == 2 and not self.selects:
             self._keep(first=rules[0], second=rules[1])
@@ -106,46 +112,66 @@ class Op:
                 every=lambda y, args: ([rule(y, *args) for rule in rules],),
                 whole=lambda args: self.scalar(*args),
             )
-        self._keep(__name__=self.name, __doc__=self.doc)
 
     def _keep(self, **derived: Any) -> None:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
-    @property
-    def arity(self) -> int | None:
-        """Number of arguments, or None if they are sequences of any length."""
-        return len(self.partials) if isinstance(self.partials, tuple) else None
-
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        # A row of the table is pickled and copied as a reference: there is one of each.
-        return (TABLE.__getitem__, (self.name,)) if self.name in TABLE else super().__reduce__()
+    def __reduce__(self) -> tuple[Any, ...]:
+        # There is one of each: it is copied as itself, and pickled by its name.
+        if TABLE.get(self.name) is not self:
+            raise pickle.PicklingError(
+                f"{self!r} is not in the op table, so it has no name to keep."
+            )
+        return _row, (self.name,)
+
+    def __deepcopy__(self, memo: object) -> Op:
+        return self
+
+    def __copy__(self) -> Op:
+        return self
 
     def __call__(self, *args: Any) -> Any:
-        """The value for floats, an array for arrays, a node for Values (see the module)."""
-        batched = False
+        """The value for floats, an array for arrays, a node for Values (see the module).
+
+        Raises:
+            TypeError: for the wrong number of arguments, or anything that is no real number.
+        """
+        plain = True
         for arg in args:
             kind = type(arg)
-            if kind is float or kind is int:
-                continue
-            apply = getattr(kind, "apply_op", None)
-            if apply is not None:
-                return apply(self, args)
-            if issubclass(kind, (np.ndarray, np.generic, list, tuple)):
-                batched = True
-            else:
-                self._check(arg)
-        return self.on_arrays(*args) if batched else self.on_floats(*args)
+            if kind is not float:
+                apply = getattr(kind, "apply_op", None)
+                if apply is not None:
+                    return apply(self, args)
+                plain = False
+        if len(args) != self.arity:
+            raise TypeError(f"{self.name}() takes {self.arity} arguments, but got {len(args)}.")
+        if plain:
+            return self.on_floats(*args)
+        doubles = [self._double(arg) for arg in args]
+        if any(isinstance(double, np.ndarray) for double in doubles):
+            return self.on_arrays(*doubles)
+        result = self.on_floats(*doubles)
+        return np.float64(result) if any(isinstance(arg, np.generic) for arg in args) else result
 
-    def _check(self, arg: object) -> None:
-        if not isinstance(arg, numbers.Real):
-            raise TypeError(
-                f"{self.name}() takes numbers, arrays and Values, but got "
-                f"{type(arg).__name__} {arg!r}. Convert it to float first."
-            )
+    def _double(self, arg: Any) -> Any:
+        """A number as a double, an array or list as an array of doubles, or of objects."""
+        if isinstance(arg, np.ndarray | list | tuple):
+            array = np.asarray(arg)
+            if array.dtype.kind in "biuf":
+                return array.astype(np.float64)[()]
+            if array.dtype == object:
+                return array
+        elif isinstance(arg, numbers.Real | np.bool_):
+            return np.float64(arg) if isinstance(arg, np.generic) else float(arg)
+        raise TypeError(
+            f"{self.name}() takes real numbers, arrays and Values, but got "
+            f"{type(arg).__name__} {arg!r}. Convert it to float first."
+        )
 
     def on_floats(self, *args: Any) -> float:
         """The value as a float, with IEEE 754's answer where Python would raise."""
@@ -180,6 +206,10 @@ class Op:
         return [np.float64(arg) for arg in args]
 
 
+def _row(name: str) -> Op:
+    return TABLE[name]
+
+
 def _plain(slopes: Any) -> Any:
     """NumPy's numbers as floats, in however many lists."""
     return float(slopes) if np.ndim(slopes) == 0 else [_plain(each) for each in slopes]
@@ -199,22 +229,24 @@ class SequenceOp(Op):
         Raises:
             ValueError: if the lengths do not go together.
         """
+        if len(args) != self.width:
+            raise TypeError(f"{self.name}() takes {self.width} sequences, but got {len(args)}.")
         sequences = [
             arg.ravel().tolist() if isinstance(arg, np.ndarray) else list(arg) for arg in args
         ]
-        batched = False
         for element in chain.from_iterable(sequences):
-            kind = type(element)
-            if kind is float or kind is int:
-                continue
-            apply = getattr(kind, "apply_op", None)
+            apply = getattr(type(element), "apply_op", None)
             if apply is not None:
                 return apply(self, sequences)
-            if isinstance(element, np.ndarray):
-                batched = True
-            else:
-                self._check(element)
-        return self.on_arrays(*sequences) if batched else self.on_floats(*sequences)
+        doubles = [[self._double(element) for element in sequence] for sequence in sequences]
+        if any(isinstance(double, np.ndarray) for double in chain.from_iterable(doubles)):
+            return self.on_arrays(*doubles)
+        return self.on_floats(*doubles)
+
+    @property
+    def width(self) -> int:
+        """Number of sequences."""
+        return len(self.domain)
 
     def on_arrays(self, *args: Any) -> Any:
         """The values elementwise over the arrays in the sequences, broadcast."""
@@ -348,7 +380,7 @@ def _products(w: Sequence[Any], x: Sequence[Any]) -> str:
 
 
 def _function(name: str) -> str:
-    return rf"\mathrm{{{name}}}\left({{0}}\right)"
+    return r"\mathrm{{" + name + r"}}\left({0}\right)"
 
 
 # -- the table -------------------------------------------------------------------------------
@@ -414,13 +446,13 @@ divide: Op = row(
 floor_divide: Op = row(
     "floor_divide", "//", operator.floordiv, np.floor_divide, zero, zero,
     latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor", binds=4,
-    domain=((2.1, 2.9), (0.91, 1.0)),
+    domain=((2.3, 2.7), (1.0, 1.1)),
     kinks=(Kink((4.0, 2.0), 2.0, (0.0, 0.0)), Kink((1.0, 0.0), inf, (0.0, 0.0))),
     doc="⌊a / b⌋; its gradient is 0 everywhere, at the jumps by convention.")
 remainder: Op = row(
     "remainder", "%", operator.mod, np.remainder, one,
     lambda y, a, b: -floor_divide(a, b),
-    latex=r"{0:2} \bmod {1:3}", binds=2, domain=((2.1, 2.9), (0.91, 1.0)),
+    latex=r"{0:2} \bmod {1:3}", binds=2, domain=((2.3, 2.7), (1.0, 1.1)),
     kinks=(Kink((7.0, 3.0), 1.0, (1.0, -2.0)), Kink((4.0, 2.0), 0.0, (1.0, -2.0)),
            Kink((1.0, 0.0), nan, (1.0, -inf))),
     doc="a - b ⌊a / b⌋, with the sign of b.")

@@ -348,7 +348,7 @@ class Value:
 
     @property
     def scope(self) -> Scope | None:
-        """The call of a module (or ``with scope(...)`` block) that made this node, or None."""
+        """The module call, or block under ``with scope``, that made this node; None outside."""
         return self._tag[1]
 
     def tag(self, label: str, scope: Scope | None) -> None:

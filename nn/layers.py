@@ -51,7 +51,7 @@ def values(inputs: Any, n_in: int | None, taker: object) -> list[Value]:
         raise ValueError(f"{taker} takes {n_in} inputs, but got {len(inputs)}.")
     if set(map(type, inputs)) == {Value}:
         return list(inputs)
-    if any(isinstance(each, list | tuple | np.ndarray) for each in inputs):
+    if any(isinstance(each, list | tuple | np.ndarray) and np.ndim(each) for each in inputs):
         raise TypeError(
             f"{taker} takes one sample, a flat list of numbers, but got a list of lists. "
             "Call it once per sample."
