@@ -1,8 +1,18 @@
 """A scalar reverse-mode autograd engine: see backprop, step through it, train with it."""
 
+from autograd.anomaly import detect_anomaly
 from autograd.context import Scope, is_grad_enabled, no_grad, scope
+from autograd.custom import custom_op
 from autograd.draw import Drawing, draw
-from autograd.errors import GraphError, RenderError, VerificationError
+from autograd.errors import (
+    AnomalyError,
+    GradcheckError,
+    GraphError,
+    RenderError,
+    VerificationError,
+)
+from autograd.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd.gradcheck import gradcheck
 from autograd.graph import topological
 from autograd.ops import (
     TABLE,
@@ -33,6 +43,10 @@ __all__ = [
     "Value",
     # recording
     "no_grad", "is_grad_enabled", "scope", "Scope",
+    # derivatives of functions
+    "grad", "value_and_grad", "vjp", "jvp", "jacobian", "hessian", "hvp",
+    # checking
+    "gradcheck", "detect_anomaly",
     # functions of numbers, Values and arrays
     "absolute", "cosh", "exp", "log", "maximum", "minimum", "power", "relu", "sigmoid", "sign",
     "sinh", "softplus", "sqrt", "square", "tanh", "where",
@@ -41,7 +55,7 @@ __all__ = [
     # looking at graphs
     "topological", "draw", "Drawing",
     # the op table
-    "TABLE", "Op",
+    "TABLE", "Op", "custom_op",
     # errors
-    "GraphError", "RenderError", "VerificationError",
+    "AnomalyError", "GradcheckError", "GraphError", "RenderError", "VerificationError",
 ]  # fmt: skip

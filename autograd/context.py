@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
@@ -28,17 +28,21 @@ class Scope:
         return f"{self.parent.path}.{self.name}" if self.parent else self.name
 
 
-Tag = tuple[str, Scope | None]  # a node's label and scope; plain tuples, for speed
+# A node's label and scope, and rarely a dict of more; plain tuples, for speed.
+Tag = tuple[str, Scope | None] | tuple[str, Scope | None, dict[str, Any]]
 
 
 @dataclass(slots=True, eq=False)
 class Context:
-    """Whether operations record their graph, and the tag that new nodes get."""
+    """Whether operations record their graph, the tag that new nodes get, and who looks at them."""
 
     recording: bool = True
     tag: Tag = ("", None)
+    watch: Callable[[Any, Any, tuple[Any, ...]], None] | None = None
 
 
+# Whether a rule is being read with Values: it must not turn them into floats then.
+reading_graph: ContextVar[bool] = ContextVar("autograd.reading_graph", default=False)
 PLAIN = Context()
 _context: ContextVar[Context] = ContextVar("autograd.context", default=PLAIN)
 current = _context.get
@@ -63,7 +67,7 @@ class scope:
     def __enter__(self) -> Scope:
         outer = _context.get()
         inner = Scope(self._name, outer.tag[1])
-        self._tokens.append(_context.set(Context(outer.recording, ("", inner))))
+        self._tokens.append(_context.set(Context(outer.recording, ("", inner), outer.watch)))
         return inner
 
     def __exit__(self, *exception: object) -> None:
@@ -71,8 +75,21 @@ class scope:
 
 
 @contextmanager
-def _not_recording() -> Iterator[None]:
-    token = _context.set(Context(False, _context.get().tag))
+def recording(on: bool) -> Iterator[None]:
+    """Record operations inside, or not."""
+    outer = _context.get()
+    token = _context.set(Context(on, outer.tag, outer.watch))
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+@contextmanager
+def watching(watch: Callable[[Any, Any, tuple[Any, ...]], None]) -> Iterator[None]:
+    """Call ``watch(node, op, args)`` for every node made inside."""
+    outer = _context.get()
+    token = _context.set(Context(outer.recording, outer.tag, watch))
     try:
         yield
     finally:
@@ -84,7 +101,7 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
 
     Results are constants: they cost no gradient work and keep nothing alive. It
     ends with the block also when that raises, and holds for the current thread
-    or async task only::
+    or async task only. It decorates functions, async functions and generators::
 
         with no_grad():
             p.data -= 0.1 * p.grad
@@ -93,23 +110,58 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
         @no_grad
         def evaluate(model, X): ...
     """
-    if function is None:
-        return _not_recording()
-    if inspect.iscoroutinefunction(function):
+    return _NoGrad() if function is None else _NoGrad()(function)
+
+
+class _NoGrad:
+    def __init__(self) -> None:
+        self._open: list[AbstractContextManager[None]] = []
+
+    def __enter__(self) -> None:
+        self._open.append(recording(False))
+        self._open[-1].__enter__()
+
+    def __exit__(self, *exception: Any) -> bool | None:
+        return self._open.pop().__exit__(*exception)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def steps(*args: Any, **kwargs: Any) -> Any:
+                return _stepwise(function(*args, **kwargs))
+
+            return steps
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def task(*args: Any, **kwargs: Any) -> Any:
+                with recording(False):
+                    return await function(*args, **kwargs)
+
+            return task
 
         @functools.wraps(function)
-        async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-            with _not_recording():
-                return await function(*args, **kwargs)
+        def decorated(*args: Any, **kwargs: Any) -> Any:
+            with recording(False):
+                return function(*args, **kwargs)
 
-        return asynchronous
+        return decorated
 
-    @functools.wraps(function)
-    def decorated(*args: Any, **kwargs: Any) -> Any:
-        with _not_recording():
-            return function(*args, **kwargs)
 
-    return decorated
+def _stepwise(generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """The same generator, not recording while it runs; its caller is left alone in between."""
+    resume: Callable[[], Any] = functools.partial(next, generator)
+    while True:
+        try:
+            with recording(False):
+                item = resume()
+        except StopIteration as end:
+            return end.value
+        try:
+            resume = functools.partial(generator.send, (yield item))
+        except BaseException as error:
+            resume = functools.partial(generator.throw, error)
 
 
 def is_grad_enabled() -> bool:

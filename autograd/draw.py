@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         """
         suffix = Path(filename).suffix.lower() if filename is not None else ""
         if suffix not in (".svg", ".png", ".pdf"):
-            return super().save(filename, directory, **kwargs)
+            return super().save(filename, directory=directory, **kwargs)
         path = Path(directory or "") / filename
         picture = self._picture(suffix[1:])
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,6 +88,8 @@ def draw(value: Value, *, max_nodes: int = 500) -> Drawing:
     Raises:
         GraphError: if there are more than ``max_nodes`` nodes.
     """
+    if not isinstance(value, Value):
+        raise TypeError(f"draw() takes a Value, but got {type(value).__name__} {value!r}.")
     order = topological(value)
     if len(order) > max_nodes:
         raise GraphError(
@@ -131,4 +134,6 @@ def _text(label: str) -> str:
     """The label as HTML text; control characters, which XML forbids, as a visible sign."""
     lines = label.replace("\r\n", "\n").split("\n")
     shown = ["".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines]
-    return "<BR/>".join(html.escape(line, quote=False) for line in shown)
+    # Graphviz would put the node's name for \N and so on, even here: keep the two apart.
+    plain = [re.sub(r"\\(?=[GNETHL\\])", "\\\\\u200b", line) for line in shown]
+    return "<BR/>".join(html.escape(line, quote=False) for line in plain)

@@ -79,7 +79,7 @@ class Op:
     name: str
     symbol: str
     scalar: Callable[..., Any]
-    array: Callable[..., Any]
+    array: Callable[..., Any] | None
     partials: tuple[Rule, ...] | Rule
     latex: str | Callable[..., str]
     domain: tuple[Interval, ...]
@@ -95,6 +95,7 @@ class Op:
     second: Rule | None = field(init=False, default=None)
     every: Rule | None = field(init=False, default=None)
     whole: Callable[..., Any] = field(init=False, default=float)
+    maker: Callable[..., Any] | None = field(init=False, default=None)  # kept here by Value
 
     def __post_init__(self) -> None:
         self._keep(__name__=self.name, __doc__=self.doc)
@@ -155,7 +156,7 @@ class Op:
         doubles = [self._double(arg) for arg in args]
         if any(isinstance(double, np.ndarray) for double in doubles):
             return self.on_arrays(*doubles)
-        result = self.on_floats(*doubles)
+        result = self.on_floats(*map(float, doubles))
         return np.float64(result) if any(isinstance(arg, np.generic) for arg in args) else result
 
     def _double(self, arg: Any) -> Any:
@@ -166,7 +167,7 @@ class Op:
                 return array.astype(np.float64)[()]
             if array.dtype == object:
                 return array
-        elif isinstance(arg, numbers.Real | np.bool_):
+        elif isinstance(arg, numbers.Real | np.bool_) and not isinstance(arg, np.timedelta64):
             return np.float64(arg) if isinstance(arg, np.generic) else float(arg)
         raise TypeError(
             f"{self.name}() takes real numbers, arrays and Values, but got "
@@ -178,13 +179,21 @@ class Op:
         try:
             return float(self.scalar(*args))
         except (ArithmeticError, ValueError):
+            if self.array is None:
+                raise
             return float(self.on_arrays(*self._as_numpy(args)))
 
     def on_arrays(self, *args: Any) -> Any:
         """The values elementwise, broadcast; arrays of objects element by element."""
         arrays = [np.asarray(arg) for arg in args]
         if any(array.dtype == object for array in arrays):
-            return np.frompyfunc(self, len(args), 1)(*arrays)
+            with np.errstate(all="ignore"):
+                return np.frompyfunc(self, len(args), 1)(*arrays)
+        if self.array is None:
+            raise TypeError(
+                f"{self.name}() has no reading for arrays. Give custom_op one, as array=..., "
+                "or call it element by element."
+            )
         with np.errstate(all="ignore"):
             return np.asarray(self.array(*arrays))[()]  # a scalar where there is no axis
 
@@ -250,6 +259,7 @@ class SequenceOp(Op):
 
     def on_arrays(self, *args: Any) -> Any:
         """The values elementwise over the arrays in the sequences, broadcast."""
+        assert self.array is not None
         with np.errstate(all="ignore"):
             return np.asarray(self.array(*args))[()]
 

@@ -8,43 +8,146 @@ where v̄ = ∂output/∂v is the adjoint of v and ∂y/∂v the local partial t
 table gives at the recorded arguments. That is all of backpropagation.
 
 During a sweep the adjoints stand in the nodes' own ``_grad``, which is twice as
-fast as a dictionary; so sweeps take turns, and one that fails puts back what it
-found. A constant has ``_grad`` None, which ends the walk there: it costs nothing.
+fast as a dictionary; so sweeps take turns, and one that fails leaves the leaves as
+they were and the nodes between at 0. A constant has ``_grad`` None, which ends the
+walk there: it costs nothing.
 """
 
 from __future__ import annotations
 
 import threading
+import weakref
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograd.anomaly import check_backward
+from autograd.chain import between, partials, product
+from autograd.context import current
+from autograd.errors import GraphError
+from autograd.graph import topological
 from autograd.ops import left, one, right
 
 if TYPE_CHECKING:
     from autograd.value import Value
 
 FRESH: Any = type("Fresh", (), {"__repr__": lambda self: "FRESH"})()  # visited, nothing flowed yet
+Hook = Callable[[Any], Any]
 _turn = threading.RLock()
+_sweeping = False
+_hooked: weakref.WeakSet[Value] = weakref.WeakSet()
 
 
-def backward(root: Value, seed: float) -> None:
+class HookHandle:
+    """A hook on a node, until ``remove()``."""
+
+    def __init__(self, node: Value, hook: Hook):
+        self._hooks: dict[HookHandle, Hook] = node.extras.setdefault("hooks", {})
+        self._hooks[self] = hook
+        _hooked.add(node)
+
+    def remove(self) -> None:
+        """Take the hook off; a second time does nothing."""
+        self._hooks.pop(self, None)
+
+
+def backward(root: Value, seed: float, graph: bool = False) -> None:
     """Add ∂root/∂leaf · seed to the ``grad`` of every leaf, and set that of every node between.
 
     Leaves accumulate over passes, as in PyTorch; a node between holds the adjoint
     of the latest pass, so a second pass never counts the first one again.
+
+    Raises:
+        GraphError: from within a hook of another pass.
     """
+    global _sweeping
     with _turn:
-        order, leaves = _borrow(root)
+        if _sweeping:
+            raise GraphError(
+                "backward() was called by a hook of a backward pass; call it afterwards."
+            )
+        _sweeping = True
         try:
-            root._grad = seed
-            _sweep(order)
-        except BaseException:
-            for node in order:
-                node._grad = 0.0
-            for leaf, former in leaves:
-                leaf._grad = former
-            raise
+            if graph or _hooked or current().watch is not None:
+                _in_words(root, seed, graph)
+            else:
+                _in_place(root, seed)
+        finally:
+            _sweeping = False
+
+
+def _in_words(root: Value, seed: float, graph: bool) -> None:
+    """The pass by ``_adjoints``: slower, for adjoints that are looked at or are Values."""
+    nodes = [node for node in topological(root) if node.requires_grad]
+    leaves = [node for node in nodes if node.is_leaf]
+    adjoint = _adjoints(leaves, [root], [seed], graph)
+    for node in nodes:
+        share = adjoint.get(node, 0.0)
+        if not node.is_leaf:
+            node._grad = share
+        elif node in adjoint:
+            untouched = type(node._grad) is float and node._grad == 0.0
+            node._grad = share if untouched else node._grad + share
+
+
+def _in_place(root: Value, seed: float) -> None:
+    """The pass by ``_sweep``."""
+    order, leaves = _borrow(root)
+    try:
+        root._grad = seed
+        _sweep(order)
+    except BaseException:
+        for node in order:
+            node._grad = 0.0
         for leaf, former in leaves:
-            leaf._grad = former if leaf._grad is FRESH else former + leaf._grad
+            leaf._grad = former
+        raise
+    for leaf, former in leaves:
+        leaf._grad = former if leaf._grad is FRESH else former + leaf._grad
+
+
+def pullback(
+    inputs: Sequence[Value], outputs: Sequence[Value], seeds: Sequence[Any], graph: bool = False
+) -> list[Any]:
+    """The adjoints Σ seed · ∂output/∂input of the inputs; no node's ``grad`` is touched.
+
+    Args:
+        inputs: distinct nodes that the outputs were computed from.
+        outputs: nodes.
+        seeds: one per output; a float, or an array of them for many rows at once.
+        graph: whether the results shall be differentiable in turn.
+    """
+    adjoint = _adjoints(inputs, outputs, seeds, graph)
+    return [adjoint.get(each, 0.0) for each in inputs]
+
+
+def _adjoints(
+    inputs: Sequence[Value], outputs: Sequence[Value], seeds: Sequence[Any], graph: bool
+) -> dict[Value, Any]:
+    """The sweep in plain words, for adjoints of any kind; ``_sweep`` does it fast, for floats."""
+    order = between(inputs, outputs)
+    ends, active = set(inputs), set(order)
+    adjoint: dict[Value, Any] = {}
+    for output, seed in zip(outputs, seeds, strict=True):
+        adjoint[output] = adjoint[output] + seed if output in adjoint else seed
+    hooked, watching = set(_hooked), current().watch is not None
+    for node in reversed(order):
+        if node not in adjoint:
+            continue
+        if node in hooked:
+            for hook in list(node.extras["hooks"].values()):
+                replaced = hook(adjoint[node])
+                if replaced is not None:
+                    adjoint[node] = replaced if graph else float(replaced)
+        if node in ends:
+            continue
+        assert node.op is not None
+        for parent, partial in partials(node, active, graph):
+            share = product(adjoint[node], partial, node.op.selects)
+            if share is not None:
+                if watching:
+                    check_backward(node, parent, adjoint[node], partial, share)
+                adjoint[parent] = adjoint[parent] + share if parent in adjoint else share
+    return adjoint
 
 
 def _borrow(root: Value) -> tuple[list[Value], list[tuple[Value, float]]]:

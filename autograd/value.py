@@ -12,10 +12,10 @@ from typing import Any, SupportsFloat, TypeVar
 import numpy as np
 
 from autograd import ops
-from autograd.context import Scope, Tag, current
+from autograd.context import Scope, Tag, current, reading_graph
 from autograd.errors import GraphError
 from autograd.ops import Op
-from autograd.reverse import backward
+from autograd.reverse import FRESH, Hook, HookHandle, backward
 
 Number = SupportsFloat  # Python's and NumPy's real scalars; checked by `as_float`
 Operand = Any  # a Value or a Number; an array makes an array of Values
@@ -52,7 +52,7 @@ def as_float(number: Any) -> float:
 def _is_number(thing: object) -> bool:
     if isinstance(thing, np.ndarray):
         return thing.ndim == 0 and thing.dtype.kind in "biuf"
-    return isinstance(thing, _SCALARS)
+    return isinstance(thing, _SCALARS) and not isinstance(thing, np.timedelta64)
 
 
 _SCALARS = (numbers.Real, np.bool_)
@@ -103,6 +103,8 @@ def record(op: Op, parents: Groups, numbers: tuple[tuple[float, ...], ...]) -> V
                 node._x = numbers
                 node._grad = 0.0
                 break
+    if context.watch is not None:
+        context.watch(node, op, tuple(chain.from_iterable(parents)))
     return node
 
 
@@ -144,7 +146,7 @@ def affine(
             ops.affine, (w, x, b[j : j + 1]), (w_numbers, x_numbers, b_numbers[j : j + 1])
         )
         if labels is not None:
-            node._tag = (labels[j], node._tag[1])
+            node.label = labels[j]
         z.append(node)
     return z
 
@@ -168,6 +170,8 @@ def _unary(op: Op) -> Callable[[Value], Value]:
             node._grad = 0.0
         else:
             node._op = node._grad = None
+        if context.watch is not None:
+            context.watch(node, op, (self,))
         return node
 
     return _named(operation, op)
@@ -199,6 +203,8 @@ def _binary(op: Op) -> Callable[[Value, Operand], Value]:
             node._grad = 0.0
         else:
             node._op = node._grad = None
+        if context.watch is not None:
+            context.watch(node, op, (self, other))
         return node
 
     return _named(operation, op)
@@ -229,6 +235,13 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, obj
 
     comparison.__doc__ = "Compare the numbers; the result is a bool."
     return comparison
+
+
+def _maker(op: Op) -> Callable[..., Value]:
+    """What makes nodes of an op of one or two arguments."""
+    if op.maker is None:
+        object.__setattr__(op, "maker", _unary(op) if op.arity == 1 else _binary(op))
+    return op.maker  # type: ignore[return-value]
 
 
 def _named(operation: F, op: Op) -> F:
@@ -306,9 +319,11 @@ class Value:
     def grad(self) -> float:
         """∂output/∂self: summed over all passes on a leaf, of the latest pass on other nodes.
 
-        0.0 until something flows, and always on a constant.
+        0.0 until something flows, and always on a constant. A float; after a pass with
+        ``create_graph=True`` a Value, if it can be differentiated again.
         """
-        return self._grad if type(self._grad) is float else 0.0
+        grad = self._grad
+        return 0.0 if grad is None or grad is FRESH else grad
 
     @grad.setter
     def grad(self, grad: Number | None) -> None:
@@ -344,7 +359,7 @@ class Value:
     def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {type(label).__name__} {label!r}.")
-        self._tag = (label, self._tag[1])
+        self._tag = (label, *self._tag[1:])
 
     @property
     def scope(self) -> Scope | None:
@@ -353,7 +368,7 @@ class Value:
 
     def tag(self, label: str, scope: Scope | None) -> None:
         """Set the label and the scope: for modules, which name what they make."""
-        self._tag = (label, scope)
+        self._tag = (label, scope, *self._tag[2:])
 
     @property
     def op(self) -> Op | None:
@@ -388,6 +403,10 @@ class Value:
             return ()
         return op.slopes(self._data, self.args if op.arity else self._x)
 
+    def sequences(self, graph: bool = False) -> tuple[tuple[Any, ...], ...]:
+        """The arguments of an op of sequences: their numbers, or with ``graph`` the nodes."""
+        return self._a if graph else self._x  # type: ignore[no-any-return]
+
     @property
     def is_leaf(self) -> bool:
         """True for a node that no recorded operation made."""
@@ -395,29 +414,57 @@ class Value:
 
     # -- gradients ---------------------------------------------------------------------------
 
-    def backward(self, gradient: Number = 1.0) -> None:
+    def backward(self, gradient: Number = 1.0, create_graph: bool = False) -> None:
         """Add ∂self/∂leaf × gradient to the ``grad`` of every leaf that self was computed from.
 
         Leaves accumulate over calls until ``zero_grad()``; the nodes between hold the
         gradient of the latest call.
 
+        Args:
+            gradient: the adjoint of self, a real number.
+            create_graph: make the gradients Values, which can be differentiated again. Graph
+                and gradients then refer to each other, and only the cycle collector frees
+                them; ``autograd.grad`` gives higher derivatives without that.
+
         Raises:
-            GraphError: if self is a constant, so that there is nothing to differentiate.
+            GraphError: if self is a constant, so that there is nothing to differentiate;
+                with create_graph, also if a leaf's data was changed since.
         """
         if self._grad is None:
             raise GraphError(
                 f"backward() on {self!r}, which is a constant: none of its arguments requires "
                 "a gradient, or it was made under no_grad()."
             )
-        backward(self, as_float(gradient))
+        backward(self, as_float(gradient), create_graph)
 
     def zero_grad(self) -> None:
         """Set ``grad`` to 0.0."""
         self.grad = 0.0
 
+    def register_hook(self, hook: Hook) -> HookHandle:
+        """Call ``hook(adjoint)`` in every backward pass, once the adjoint of self is complete.
+
+        What it returns, unless None, takes the adjoint's place: for self's ``grad`` and for
+        all that self was computed from. The handle returned ends that with ``.remove()``.
+
+        Raises:
+            GraphError: on a constant, which has no adjoint.
+        """
+        if self._grad is None:
+            raise GraphError(f"{self!r} is a constant: no gradient will ever reach a hook on it.")
+        return HookHandle(self, hook)
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What few nodes have: "hooks", and the "source" line under ``detect_anomaly``."""
+        tag = self._tag
+        if len(tag) == 2:
+            tag = self._tag = (*tag, {})
+        return tag[2]
+
     def detach(self) -> Value:
         """A constant with this node's number and label, cut off from the graph."""
-        return constant(self._data, self._tag)
+        return constant(self._data, self._tag[:2])
 
     def item(self) -> float:
         """The number, as in PyTorch."""
@@ -426,17 +473,19 @@ class Value:
     @classmethod
     def apply_op(cls, op: Op, args: Sequence[Any]) -> Any:
         """The node that op makes of these arguments; an array of nodes if one is an array."""
+        if op.arity == 1 == len(args):
+            return _maker(op)(args[0])
         if op.arity is None:
             parents, numbers = zip(*map(_values, args), strict=True)
             return record(op, parents, numbers)
-        if op.arity == 1:
-            return _MAKERS[op](*args)
         if any(isinstance(arg, np.ndarray | list | tuple) and np.ndim(arg) for arg in args):
             return op.on_arrays(*args)
         if op.arity != len(args):
             raise TypeError(f"{op.name}() takes {op.arity} arguments, but got {len(args)}.")
         values, numbers = _values(args)
-        return _MAKERS[op](*values) if op.every is None else record(op, (values,), (numbers,))
+        if op.every is not None:
+            return record(op, (values,), (numbers,))
+        return _maker(op)(*values)
 
     # -- operators and functions: a row of the table each ------------------------------------
 
@@ -483,6 +532,11 @@ class Value:
         return self._data != 0.0
 
     def __float__(self) -> float:
+        if reading_graph.get():
+            raise TypeError(
+                "a partial turned a Value into a float, so it cannot be differentiated again. "
+                "Write it with operators and autograd's functions instead of those of math."
+            )
         return self._data
 
     def __int__(self) -> int:
@@ -526,6 +580,11 @@ class Value:
             result = op.on_arrays(*inputs)
         if out is None:
             return result
+        if out[0].dtype != object:
+            raise TypeError(
+                f"an array of {out[0].dtype} cannot hold Values. Write a = a + v instead of "
+                "a += v, or begin with a.astype(object)."
+            )
         out[0][...] = result
         return out[0]
 
@@ -539,9 +598,4 @@ _BY_UFUNC = {
     op.array: op
     for op in ops.TABLE.values()
     if isinstance(op.array, np.ufunc) and op.array not in _ON_NUMBERS
-}
-_MAKERS = {
-    op: _unary(op) if op.arity == 1 else _binary(op)
-    for op in ops.TABLE.values()
-    if op.every is None
 }

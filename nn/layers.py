@@ -236,10 +236,11 @@ class Sequential(Module):
             if not isinstance(module, Module):
                 raise TypeError(f"Sequential takes modules, but got {type(module).__name__}.")
         self.layers = list(modules)
+        for name, module in self._members():
+            module._name = name
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         for index, module in enumerate(self.layers):
-            module._name = str(index)
             yield str(index), module
 
     def forward(self, inputs: Any) -> Any:

@@ -107,14 +107,16 @@ class Module:
         new: list[tuple[Value, float]] = []
         for name, member in own.items():
             try:
-                array = np.asarray(state[name], dtype=np.float64)
-            except (TypeError, ValueError) as error:
+                array = np.asarray(state[name])
+            except ValueError as error:
                 raise ValueError(f"{name} is not an array of numbers: {error}") from error
+            if array.dtype.kind not in "biuf":
+                raise ValueError(f"{name} is not an array of numbers, but of {array.dtype}.")
             if array.shape != np.shape(member):
                 raise ValueError(
                     f"{name} has the shape {np.shape(member)}, but the state's is {array.shape}."
                 )
-            new += zip(_values(member), array.ravel().tolist(), strict=True)
+            new += zip(_values(member), array.astype(float).ravel().tolist(), strict=True)
         for value, number in new:
             value.data = number
 

@@ -57,8 +57,8 @@ def fit(
 
     Raises:
         ValueError: for data whose lengths do not fit, or no data at all.
-        FloatingPointError: if the loss becomes nan or infinite; the parameters then still
-            are those of the step before.
+        FloatingPointError: if the loss or a gradient becomes nan or infinite; the parameters
+            then still are those of the step before.
     """
     loss = _loss(loss)
     samples, targets = _pairs(X, y)
@@ -86,6 +86,7 @@ def fit(
                     each.backward(1.0 / len(batch))
                     total += each.data
                     hits += is_hit(prediction, targets[i])
+                _check_gradients(model, epoch)
                 optimizer.step()
             history["loss"].append(total / len(samples))
             history["accuracy"].append(hits / len(samples))
@@ -94,8 +95,8 @@ def fit(
                 history.setdefault("val_loss", []).append(val_loss)
                 history.setdefault("val_accuracy", []).append(val_accuracy)
             bar.set_postfix({name: f"{numbers[-1]:.4g}" for name, numbers in history.items()})
-            done = [callback(epoch, history) is True for callback in callbacks]
-            if any(done):
+            verdicts = [callback(epoch, history) for callback in callbacks]
+            if any(isinstance(verdict, bool | np.bool_) and verdict for verdict in verdicts):
                 break
     return history
 
@@ -138,6 +139,19 @@ def _measure(
             total += loss(prediction, target).data
             hits += is_hit(prediction, target)
     return total / len(samples), hits / len(samples)
+
+
+def _check_gradients(model: Module, epoch: int) -> None:
+    if not all(map(math.isfinite, [parameter.grad for parameter in model.parameters()])):
+        names = [
+            name
+            for name, member in model.named_parameters()
+            if not all(math.isfinite(value.grad) for value in np.ravel(member))
+        ]
+        raise FloatingPointError(
+            f"the gradient of {', '.join(names)} is not finite in epoch {epoch}, though the loss "
+            "is. Run one sample under autograd.detect_anomaly() to see where it arises."
+        )
 
 
 def _loss(loss: Loss | str) -> Loss:

@@ -1,0 +1,43 @@
+"""The chain rule, forwards: tangents pushed from the inputs to the outputs.
+
+For every node y with arguments v, in topological order,
+
+    ẏ = Σ ∂y/∂v · v̇        (Griewank & Walther 2008, Evaluating Derivatives, §3.1)
+
+with the same local partials as the backward sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autograd.chain import between, partials, product
+from autograd.value import Value
+
+
+def pushforward(
+    inputs: Sequence[Value], outputs: Sequence[Value], tangents: Sequence[Any], graph: bool = False
+) -> list[Any]:
+    """The tangents Σ ∂output/∂input · tangent of the outputs.
+
+    Args:
+        inputs: distinct nodes that the outputs were computed from.
+        outputs: nodes.
+        tangents: one per input; a float, or an array of them for many directions at once.
+        graph: whether the results shall be differentiable in turn.
+    """
+    order = between(inputs, outputs)
+    active = set(order)
+    tangent: dict[Value, Any] = dict(zip(inputs, tangents, strict=True))
+    for node in order:
+        if node in tangent:
+            continue
+        assert node.op is not None
+        total: Any = None
+        for parent, partial in partials(node, active, graph):
+            term = product(tangent[parent], partial, node.op.selects)
+            if term is not None:
+                total = term if total is None else total + term
+        tangent[node] = 0.0 if total is None else total
+    return [tangent.get(output, 0.0) for output in outputs]
