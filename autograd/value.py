@@ -11,7 +11,7 @@ from typing import Any, SupportsFloat, TypeVar
 
 import numpy as np
 
-from autograd import ops
+from autograd import copying, ops
 from autograd.context import Scope, Tag, current, reading_graph
 from autograd.errors import GraphError
 from autograd.ops import Op
@@ -486,6 +486,14 @@ class Value:
         if op.every is not None:
             return record(op, (values,), (numbers,))
         return _maker(op)(*values)
+
+    # -- copies ------------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _new, (type(self),), copying.state(self)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        copying.restore(self, state)
 
     # -- operators and functions: a row of the table each ------------------------------------
 

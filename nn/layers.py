@@ -68,6 +68,13 @@ def _count(number: object, what: str) -> int:
     return int(number)
 
 
+def _fixed(parameters: list[Any]) -> np.ndarray:
+    """An array that is read only: the neurons hold the parameters, not the array."""
+    array = np.array(parameters, dtype=object)
+    array.flags.writeable = False
+    return array
+
+
 class Neuron(Module):
     """One neuron: a = φ(z), z = Σᵢ wᵢ xᵢ + b.
 
@@ -140,14 +147,14 @@ class Linear(Module):
 
     @property
     def weight(self) -> np.ndarray:
-        """W, the neurons' weights as an object array of shape (n_out, n_in)."""
-        return np.array([neuron.weight for neuron in self.neurons], dtype=object)
+        """W, the neurons' weights as a read-only object array of shape (n_out, n_in)."""
+        return _fixed([neuron.weight for neuron in self.neurons])
 
     @property
     def bias(self) -> np.ndarray | None:
-        """The neurons' biases b as an object array of shape (n_out,), or None."""
+        """The neurons' biases b as a read-only object array of shape (n_out,), or None."""
         biases = [neuron.bias for neuron in self.neurons]
-        return None if biases[0] is None else np.array(biases, dtype=object)
+        return None if biases[0] is None else _fixed(biases)
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         # One matrix and one vector, as in PyTorch, rather than neuron by neuron.
@@ -177,14 +184,14 @@ class Activation(Module):
     def __init__(self, name: str):
         self.op = activation(name)
         self.name = name
-        self._function: Any = getattr(Value, name, self.op)  # the method is the faster way in
 
     def forward(self, inputs: Any) -> list[Value]:
         """[φ(z₁), …]."""
         zs = values(inputs, None, self)
         if self.op is None:
             return zs
-        outputs = [self._function(z) for z in zs]
+        phi: Any = getattr(Value, self.name, self.op)  # the method is the faster way in
+        outputs = [phi(z) for z in zs]
         for z, a in zip(zs, outputs, strict=True):
             a.tag("a" + z.label[1:], z.scope)
         return outputs

@@ -123,13 +123,13 @@ class Module:
 
 def _members(name: str, value: object) -> Iterator[tuple[str, Any]]:
     """The modules and parameters in an attribute; a list of Values is one parameter."""
-    if isinstance(value, Module | Value):
+    if isinstance(value, Module) or _is_parameter(value):
         yield name, value
     elif isinstance(value, np.ndarray):
-        if value.dtype == object and value.size and isinstance(value.flat[0], Value):
+        if value.size and all(map(_is_parameter, value.flat)):
             yield name, value
     elif isinstance(value, list | tuple):
-        if value and all(isinstance(each, Value) for each in value):
+        if value and all(map(_is_parameter, value)):
             array = np.empty(len(value), dtype=object)
             array[:] = value
             yield name, array
@@ -139,6 +139,10 @@ def _members(name: str, value: object) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, dict):
         for key, each in value.items():
             yield from _members(f"{name}.{key}", each)
+
+
+def _is_parameter(thing: object) -> bool:
+    return isinstance(thing, Value) and thing.is_leaf  # a result that was kept is none
 
 
 def _join(path: str, name: str) -> str:

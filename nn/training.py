@@ -104,7 +104,8 @@ def fit(
 def predict(model: Module, X: Any) -> np.ndarray:
     """The model's outputs for N samples, as an array of shape (N, n_out)."""
     with no_grad():
-        return np.array([[each.data for each in model(row)] for row in np.asarray(X, dtype=float)])
+        rows = np.asarray(X, dtype=float)
+        return np.array([[each.data for each in _listed(model(row))] for row in rows])
 
 
 def accuracy(model: Module, X: Any, y: Any) -> float:
@@ -119,9 +120,9 @@ def accuracy(model: Module, X: Any, y: Any) -> float:
     return sum(hits) / len(hits)
 
 
-def is_hit(prediction: Sequence[Value], target: Any) -> bool:
+def is_hit(prediction: Any, target: Any) -> bool:
     """Whether the prediction says the target's class."""
-    outputs, wanted = [each.data for each in prediction], np.ravel(target)
+    outputs, wanted = [each.data for each in _listed(prediction)], np.ravel(target)
     if len(outputs) == 1:
         return bool((outputs[0] > 0.0) == (wanted[0] > 0.0))
     index = wanted[0] if len(wanted) == 1 else np.argmax(wanted)  # a class, or one-hot
@@ -139,6 +140,11 @@ def _measure(
             total += loss(prediction, target).data
             hits += is_hit(prediction, target)
     return total / len(samples), hits / len(samples)
+
+
+def _listed(prediction: Any) -> Sequence[Value]:
+    """The outputs as a list; a model of one's own may give a single Value."""
+    return [prediction] if isinstance(prediction, Value) else prediction
 
 
 def _check_gradients(model: Module, epoch: int) -> None:

@@ -1,0 +1,1 @@
+"""The engine beside others: `python -m benchmarks.engine`, or `make bench`."""
