@@ -37,7 +37,7 @@ from autograd.ops import (
     where,
 )
 from autograd.ops import total as sum
-from autograd.value import Value, affine
+from autograd.value import Value, activate, affine
 
 __all__ = [
     "Value",
@@ -51,7 +51,7 @@ __all__ = [
     "absolute", "cosh", "exp", "log", "maximum", "minimum", "power", "relu", "sigmoid", "sign",
     "sinh", "softplus", "sqrt", "square", "tanh", "where",
     # functions of sequences
-    "affine", "dot", "logsumexp", "sum",
+    "activate", "affine", "dot", "logsumexp", "sum",
     # looking at graphs
     "topological", "draw", "Drawing",
     # the op table

@@ -28,16 +28,12 @@ class Scope:
         return f"{self.parent.path}.{self.name}" if self.parent else self.name
 
 
-# A node's label and scope, and rarely a dict of more; plain tuples, for speed.
-Tag = tuple[str, Scope | None] | tuple[str, Scope | None, dict[str, Any]]
-
-
 @dataclass(slots=True, eq=False)
 class Context:
-    """Whether operations record their graph, the tag that new nodes get, and who looks at them."""
+    """Whether operations record their graph, the scope of new nodes, and who looks at them."""
 
     recording: bool = True
-    tag: Tag = ("", None)
+    scope: Scope | None = None
     watch: Callable[[Any, Any, tuple[Any, ...]], None] | None = None
 
 
@@ -66,8 +62,8 @@ class scope:
 
     def __enter__(self) -> Scope:
         outer = _context.get()
-        inner = Scope(self._name, outer.tag[1])
-        self._tokens.append(_context.set(Context(outer.recording, ("", inner), outer.watch)))
+        inner = Scope(self._name, outer.scope)
+        self._tokens.append(_context.set(Context(outer.recording, inner, outer.watch)))
         return inner
 
     def __exit__(self, *exception: object) -> None:
@@ -78,7 +74,7 @@ class scope:
 def recording(on: bool) -> Iterator[None]:
     """Record operations inside, or not."""
     outer = _context.get()
-    token = _context.set(Context(on, outer.tag, outer.watch))
+    token = _context.set(Context(on, outer.scope, outer.watch))
     try:
         yield
     finally:
@@ -89,7 +85,7 @@ def recording(on: bool) -> Iterator[None]:
 def watching(watch: Callable[[Any, Any, tuple[Any, ...]], None]) -> Iterator[None]:
     """Call ``watch(node, op, args)`` for every node made inside."""
     outer = _context.get()
-    token = _context.set(Context(outer.recording, outer.tag, watch))
+    token = _context.set(Context(outer.recording, outer.scope, watch))
     try:
         yield
     finally:

@@ -17,7 +17,8 @@ from autograd.graph import topological
 if TYPE_CHECKING:
     from autograd.value import Value
 
-_SLOTS = ("_data", "_grad", "_op", "_tag", "_a", "_b", "_x", "_y")
+# All but _extras: hooks belong to one node alone.
+_SLOTS = ("_data", "_grad", "_op", "_label", "_scope", "_a", "_b", "_x", "_y")
 _local = threading.local()  # .end: a weak reference to the end of the preface being walked
 
 
@@ -32,7 +33,8 @@ class _End:
 def state(node: Value) -> tuple[Any, ...]:
     """The state of a node, after a preface and its end if it is the first to be reached."""
     own = {name: getattr(node, name) for name in _SLOTS if hasattr(node, name)}
-    own["_tag"] = node._tag[:2]  # without hooks, which belong to this node alone
+    if node.op is not None and node.op.every is not None:
+        own |= {"_a": node.sequences(graph=True), "_b": None, "_x": node.sequences()}
     end = getattr(_local, "end", None)
     if node.is_leaf or (end is not None and end() is not None):
         return (own,)

@@ -158,9 +158,9 @@ def _first_disagreement(f: Function, args: tuple[Any, ...], rtol: float, atol: f
                 numeric, error = (each[i] for each in ridders(moved, x[j]))
                 return (
                     f"output {i} by {_argument(args, j)}\n"
-                    f"  reverse mode        {reverse[i, j]:.17g}\n"
-                    f"  forward mode        {forward[i, j]:.17g}\n"
-                    f"  finite differences  {numeric:.17g} ± {error:.1e}\n"
+                    f"  reverse mode        {reverse[i, j]:.10g}\n"
+                    f"  forward mode        {forward[i, j]:.10g}\n"
+                    f"  finite differences  {numeric:.10g} ± {error:.1e}\n"
                     f"  tolerance           {limit:.1e}\n"
                 )
     return None
@@ -223,8 +223,8 @@ def _wrong_partials(node: Value, op: Op, level: int, rtol: float, atol: float) -
             numeric, _ = ridders(moved, args[j])
             what = "its partial" if level == 1 else f"the derivative of its partial {i}"
             yield (
-                f"{what} with respect to argument {j} is {matrix[i, j]:.17g} at "
-                f"{tuple(node.args)}, but finite differences give {numeric[i]:.17g}"
+                f"{what} with respect to argument {j} is {matrix[i, j]:.10g} at "
+                f"{tuple(node.args)}, but finite differences give {numeric[i]:.10g}"
             )
 
 

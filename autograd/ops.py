@@ -342,29 +342,36 @@ def _sum(x: Sequence[float]) -> float:
 
 def _dot(w: Sequence[float], x: Sequence[float]) -> float:
     if len(w) != len(x):
-        raise _lengths("dot", w, x)
+        raise lengths_differ("dot", w, x)
     return builtins.sum(map(operator.mul, w, x), 0.0)
 
 
 def _dot_array(w: Sequence[Any], x: Sequence[Any]) -> Any:
     if len(w) != len(x):
-        raise _lengths("dot", w, x)
+        raise lengths_differ("dot", w, x)
     return _sum_array(list(map(np.multiply, w, x)))
 
 
 def _affine(w: Sequence[float], x: Sequence[float], b: Sequence[float]) -> float:
     if len(w) != len(x):
-        raise _lengths("affine", w, x)
+        raise lengths_differ("affine", w, x)
     return builtins.sum(b, builtins.sum(map(operator.mul, w, x), 0.0))
 
 
 def _affine_array(w: Sequence[Any], x: Sequence[Any], b: Sequence[Any]) -> Any:
     if len(w) != len(x):
-        raise _lengths("affine", w, x)
+        raise lengths_differ("affine", w, x)
     return _sum_array([*map(np.multiply, w, x), *b])
 
 
-def _lengths(name: str, w: Sequence[Any], x: Sequence[Any]) -> ValueError:
+def row_of(layer: Sequence[Sequence[Any]], j: int) -> tuple[Any, ...]:
+    """(wⱼ, x, bⱼ), what neuron j uses of the W, x and b of its layer; W is flat, row after row."""
+    w, x, b = layer
+    return w[j * len(x) : (j + 1) * len(x)], x, b[j : j + 1]
+
+
+def lengths_differ(name: str, w: Sequence[Any], x: Sequence[Any]) -> ValueError:
+    """The error that says so."""
     return ValueError(
         f"{name}() takes as many inputs as weights, but got {len(w)} weights and {len(x)} inputs."
     )

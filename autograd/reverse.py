@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from autograd.anomaly import check_backward
@@ -158,7 +159,8 @@ def _borrow(root: Value) -> tuple[list[Value], list[tuple[Value, float]]]:
     order: list[Value] = []
     leaves: list[tuple[Value, float]] = []
     stack: list[Value | None] = [root]
-    groups: set[int] = set()  # a layer's inputs are one tuple, shared by all its neurons
+    walked: Any = None
+    uses: Any
     pop, push = stack.pop, stack.append
     while stack:
         node: Any = pop()
@@ -174,12 +176,19 @@ def _borrow(root: Value) -> tuple[list[Value], list[tuple[Value, float]]]:
             push(node)
             push(None)
             if op.every is not None:
-                for group in node._a:
-                    if id(group) not in groups:
-                        groups.add(id(group))
-                        for parent in group:
-                            if (grad := parent._grad) is not None and grad is not FRESH:
-                                push(parent)
+                if (j := node._b) is None:
+                    uses = chain.from_iterable(node._a)
+                else:
+                    w, x, b = node._a
+                    uses = w[j * len(x) : (j + 1) * len(x)]
+                    if b:
+                        push(b[j])
+                    if x is not walked:  # for another neuron of the layer
+                        uses += x  # on top, so that they are done before anything else of node
+                        walked = x
+                for parent in uses:
+                    if (grad := parent._grad) is not FRESH and grad is not None:
+                        push(parent)
                 break
             if op.second is not None:
                 other = node._b
@@ -241,17 +250,28 @@ def _sweep(order: list[Value]) -> None:
             so_far = a._grad
             a._grad = share if so_far is FRESH else so_far + share
         else:
+            parents, numbers = node._a, node._x
+            if (j := node._b) is None:
+                parents = chain.from_iterable(parents)
+            else:  # ops.row_of, written out
+                w, x, b = parents
+                start, stop = j * len(x), (j + 1) * len(x)
+                parents = w[start:stop] + x + b[j : j + 1]
+                w, x, b = numbers
+                numbers = w[start:stop], x, b[j : j + 1]
             try:
-                partials = op.every(node._data, *node._x)
+                rows = op.every(node._data, *numbers)
             except (ArithmeticError, ValueError):
-                partials = op.slope(op.every, node._data, *node._x)
-            for parents, row in zip(node._a, partials):  # noqa: B905 - strict= takes its time
-                uses: Any = zip(parents, row)  # noqa: B905
-                if op.selects:
-                    uses = [(parent, partial) for parent, partial in uses if partial != 0.0]
-                for parent, partial in uses:
-                    so_far = parent._grad
-                    if so_far is FRESH:
-                        parent._grad = adjoint * partial
-                    elif so_far is not None:
-                        parent._grad = so_far + adjoint * partial
+                rows = op.slope(op.every, node._data, *numbers)
+            partials: list[float] = []
+            for row in rows:
+                partials += row
+            uses: Any = zip(parents, partials)  # noqa: B905 - strict= takes its time
+            if op.selects:
+                uses = [(parent, partial) for parent, partial in uses if partial != 0.0]
+            for parent, partial in uses:
+                so_far = parent._grad
+                if so_far is FRESH:
+                    parent._grad = adjoint * partial
+                elif so_far is not None:
+                    parent._grad = so_far + adjoint * partial

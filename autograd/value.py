@@ -12,7 +12,7 @@ from typing import Any, SupportsFloat, TypeVar
 import numpy as np
 
 from autograd import copying, ops
-from autograd.context import Scope, Tag, current, reading_graph
+from autograd.context import Scope, current, reading_graph
 from autograd.errors import GraphError
 from autograd.ops import Op
 from autograd.reverse import FRESH, Hook, HookHandle, backward
@@ -58,13 +58,13 @@ def _is_number(thing: object) -> bool:
 _SCALARS = (numbers.Real, np.bool_)
 
 
-def constant(number: Number, tag: Tag | None = None) -> Value:
+def constant(number: Number) -> Value:
     """A leaf that requires no gradient."""
     node = _new(Value)
     node._data = as_float(number)
     node._grad = None
     node._op = None
-    node._tag = current().tag if tag is None else tag
+    node._scope = current().scope
     return node
 
 
@@ -93,13 +93,14 @@ def record(op: Op, parents: Groups, numbers: tuple[tuple[float, ...], ...]) -> V
     except (ArithmeticError, ValueError):
         node._data = op.on_floats(*(numbers if op.arity is None else numbers[0]))
     context = current()
-    node._tag = context.tag
+    node._scope = context.scope
     node._op = node._grad = None
     if context.recording:
         for parent in chain.from_iterable(parents):
             if parent._grad is not None:
                 node._op = op
                 node._a = parents
+                node._b = None
                 node._x = numbers
                 node._grad = 0.0
                 break
@@ -134,21 +135,63 @@ def affine(
     Raises:
         ValueError: if the lengths do not go together.
     """
-    rows = list(weights)
     x, x_numbers = _values(inputs)
     b, b_numbers = _values(() if biases is None else biases)
-    if biases is not None and len(b) != len(rows):
-        raise ValueError(f"affine() got {len(rows)} rows of weights, but {len(b)} biases.")
+    n_in, n_out = len(x), 0
+    flat: list[Any] = []
+    for row in weights:
+        flat += row
+        if len(flat) != (n_out + 1) * n_in:
+            raise ops.lengths_differ("affine", flat[n_out * n_in :], x)
+        n_out += 1
+    if biases is not None and len(b) != n_out:
+        raise ValueError(f"affine() got {n_out} rows of weights, but {len(b)} biases.")
+    w, w_numbers = _values(flat)
+    parents, numbers = (w, x, b), (w_numbers, x_numbers, b_numbers)  # shared by the whole layer
+    op, whole, context = ops.affine, ops.affine.whole, current()
+    recording, scope, watch = context.recording, context.scope, context.watch
+    active = recording and _active(x)
     z = []
-    for j, row in enumerate(rows):
-        w, w_numbers = _values(row)
-        node = record(
-            ops.affine, (w, x, b[j : j + 1]), (w_numbers, x_numbers, b_numbers[j : j + 1])
-        )
+    for j in range(n_out):
+        row, bias = w_numbers[j * n_in : (j + 1) * n_in], b_numbers[j : j + 1]
+        z.append(node := _new(Value))
+        try:
+            node._data = whole(row, x_numbers, bias)
+        except (ArithmeticError, ValueError):
+            node._data = op.on_floats(row, x_numbers, bias)
+        node._scope = scope
+        if active or (
+            recording and ((b and b[j]._grad is not None) or _active(w[j * n_in : (j + 1) * n_in]))
+        ):
+            node._op = op
+            node._a = parents
+            node._b = j
+            node._x = numbers
+            node._grad = 0.0
+        else:
+            node._op = node._grad = None
         if labels is not None:
             node.label = labels[j]
-        z.append(node)
+        if watch is not None:
+            watch(node, op, tuple(chain.from_iterable(ops.row_of(parents, j))))
     return z
+
+
+def activate(function: Callable[[Value], Value], zs: Sequence[Value]) -> list[Value]:
+    """a = φ(z) for every z: in the scope of its z, and labelled a[j] for a z[j]."""
+    nodes = [function(z) for z in zs]
+    for z, a in zip(zs, nodes, strict=True):
+        a._label = "a" + getattr(z, "_label", "")[1:]
+        a._scope = z._scope
+    return nodes
+
+
+def _active(values: Iterable[Value]) -> bool:
+    """Whether one of them requires a gradient."""
+    for value in values:  # noqa: SIM110 - any() with a generator takes its time
+        if value._grad is not None:
+            return True
+    return False
 
 
 def _unary(op: Op) -> Callable[[Value], Value]:
@@ -162,7 +205,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
         except (ArithmeticError, ValueError):
             node._data = on_floats(x)
         context = current()
-        node._tag = context.tag
+        node._scope = context.scope
         if self._grad is not None and context.recording:
             node._op = op
             node._a = self
@@ -193,7 +236,7 @@ def _binary(op: Op) -> Callable[[Value, Operand], Value]:
         except (ArithmeticError, ValueError):
             node._data = on_floats(x, y)
         context = current()
-        node._tag = context.tag
+        node._scope = context.scope
         if (self._grad is not None or other._grad is not None) and context.recording:
             node._op = op
             node._a = self
@@ -272,17 +315,23 @@ class Value:
     """
 
     # A node of one or two arguments keeps its parents in _a and _b and the numbers that they
-    # held in _x and _y; a node of sequences keeps a tuple of them in _a and of numbers in _x.
+    # held in _x and _y; a node of sequences keeps a tuple of them in _a and of numbers in _x,
+    # and None in _b. The neurons of a layer share these tuples: then _b says which row is meant.
     # The recorded numbers make gradients right even when a leaf's data has been changed since.
-    # _grad is None on a constant.
-    __slots__ = ("__weakref__", "_a", "_b", "_data", "_grad", "_op", "_tag", "_x", "_y")
+    # _grad is None on a constant; _label and _extras are missing where there is nothing to keep.
+    __slots__ = (
+        "__weakref__", "_a", "_b", "_data", "_extras", "_grad", "_label", "_op", "_scope", "_x",
+        "_y",
+    )  # fmt: skip
 
     _a: Any
     _b: Any
     _data: float
+    _extras: dict[str, Any]
     _grad: Any
+    _label: str
     _op: Op | None
-    _tag: Tag
+    _scope: Scope | None
     _x: Any
     _y: Any
 
@@ -290,7 +339,7 @@ class Value:
         self._data = as_float(data)
         self._grad = 0.0 if requires_grad else None
         self._op = None
-        self._tag = current().tag
+        self._scope = current().scope
         if label != "":
             self.label = label
 
@@ -353,22 +402,23 @@ class Value:
     @property
     def label(self) -> str:
         """The name in drawings and messages; any text, "" by default."""
-        return self._tag[0]
+        return getattr(self, "_label", "")
 
     @label.setter
     def label(self, label: str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {type(label).__name__} {label!r}.")
-        self._tag = (label, *self._tag[1:])
+        self._label = label
 
     @property
     def scope(self) -> Scope | None:
         """The module call, or block under ``with scope``, that made this node; None outside."""
-        return self._tag[1]
+        return self._scope
 
     def tag(self, label: str, scope: Scope | None) -> None:
         """Set the label and the scope: for modules, which name what they make."""
-        self._tag = (label, scope, *self._tag[2:])
+        self._label = label
+        self._scope = scope
 
     @property
     def op(self) -> Op | None:
@@ -382,7 +432,7 @@ class Value:
         if op is None:
             return ()
         if op.every is not None:
-            return tuple(chain.from_iterable(self._a))
+            return tuple(chain.from_iterable(self.sequences(graph=True)))
         return (self._a,) if op.second is None else (self._a, self._b)
 
     @property
@@ -392,7 +442,7 @@ class Value:
         if op is None:
             return ()
         if op.every is not None:
-            return tuple(chain.from_iterable(self._x))
+            return tuple(chain.from_iterable(self.sequences()))
         return (self._x,) if op.second is None else (self._x, self._y)
 
     @property
@@ -401,11 +451,12 @@ class Value:
         op = self._op
         if op is None:
             return ()
-        return op.slopes(self._data, self.args if op.arity else self._x)
+        return op.slopes(self._data, self.args if op.arity else self.sequences())
 
-    def sequences(self, graph: bool = False) -> tuple[tuple[Any, ...], ...]:
+    def sequences(self, graph: bool = False) -> tuple[Any, ...]:
         """The arguments of an op of sequences: their numbers, or with ``graph`` the nodes."""
-        return self._a if graph else self._x  # type: ignore[no-any-return]
+        groups = self._a if graph else self._x
+        return groups if self._b is None else ops.row_of(groups, self._b)
 
     @property
     def is_leaf(self) -> bool:
@@ -457,14 +508,15 @@ class Value:
     @property
     def extras(self) -> dict[str, Any]:
         """What few nodes have: "hooks", and the "source" line under ``detect_anomaly``."""
-        tag = self._tag
-        if len(tag) == 2:
-            tag = self._tag = (*tag, {})
-        return tag[2]
+        if not hasattr(self, "_extras"):
+            self._extras = {}
+        return self._extras
 
     def detach(self) -> Value:
         """A constant with this node's number and label, cut off from the graph."""
-        return constant(self._data, self._tag[:2])
+        node = constant(self._data)
+        node.tag(self.label, self._scope)
+        return node
 
     def item(self) -> float:
         """The number, as in PyTorch."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import TABLE, Op, Value, affine
+from autograd import TABLE, Op, Value, activate, affine
 from nn import init as inits
 from nn.init import Rng
 from nn.module import Module
@@ -110,7 +110,7 @@ class Neuron(Module):
         """[a] for the n_in inputs."""
         x = values(inputs, len(self.weight), self)
         biases = None if self.bias is None else [self.bias]
-        return self.activation.forward(affine([self.weight], x, biases, ["z"]))
+        return self.activation.of(affine([self.weight], x, biases, ["z"]))
 
     def __repr__(self) -> str:
         named = f"{self._name}: " if self._name else ""
@@ -187,14 +187,14 @@ class Activation(Module):
 
     def forward(self, inputs: Any) -> list[Value]:
         """[φ(z₁), …]."""
-        zs = values(inputs, None, self)
+        return self.of(values(inputs, None, self))
+
+    def of(self, zs: list[Value]) -> list[Value]:
+        """The same for a list that is known to hold Values."""
         if self.op is None:
             return zs
         phi: Any = getattr(Value, self.name, self.op)  # the method is the faster way in
-        outputs = [phi(z) for z in zs]
-        for z, a in zip(zs, outputs, strict=True):
-            a.tag("a" + z.label[1:], z.scope)
-        return outputs
+        return activate(phi, zs)
 
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
@@ -307,7 +307,7 @@ class MLP(Module):
     def forward(self, inputs: Any) -> list[Value]:
         """[a₁, …] of the last layer."""
         for layer, phi in zip(self.layers, self.activations, strict=True):
-            inputs = phi.forward(layer(inputs))
+            inputs = phi.of(layer(inputs))
         return inputs  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, logsumexp, relu, softplus, square
+from autograd import Value, logsumexp, softplus, square
 from autograd import sum as total
 from nn.layers import values
 
@@ -37,7 +37,7 @@ def hinge(prediction: Any, target: Any) -> Value:
     a, y = _pair(prediction, target, "hinge")
     if any(abs(yi.data) != 1.0 for yi in y):
         raise ValueError(f"hinge takes labels -1 and 1, but got {[yi.data for yi in y]}.")
-    return _mean([relu(1.0 - yi * ai) for ai, yi in zip(a, y, strict=True)])
+    return _mean([(1.0 - yi * ai).relu() for ai, yi in zip(a, y, strict=True)])
 
 
 def bce_with_logits(prediction: Any, target: Any) -> Value:
