@@ -187,9 +187,8 @@ def contest(contestants: list[Contestant], rounds: int, collect: bool) -> list[l
             each.times.append(block(each.step, collect))
     gc.enable()
     found = {each.name: (min(each.times), statistics.median(each.times)) for each in contestants}
-    table = [["ms per step", "min", "median", ""]]
+    table = [["ms per step, and ratios", "min", "median", "target"]]
     table += [[name, *(f"{t:.2f}" for t in times), ""] for name, times in found.items()]
-    table += [["ratio", "of min", "of median", "target"]]
     for title, above, below, target in TARGETS:
         if above in found and below in found:
             ratios = [f"{a / b:.2f}" for a, b in zip(found[above], found[below], strict=True)]
@@ -218,7 +217,7 @@ def memory(layers: Layers, data: Data) -> list[list[str]]:
         [f"bytes per recorded node, of {nodes}", "", "target"],
         ["after forward", f"{forward / nodes:.1f}", "at most 220"],
         ["after backward", f"{backward / nodes:.1f}", "at most 220"],
-        ["released by `del loss`", f"{(backward - left) / backward:.2%}", "all"],
+        ["released by `del loss`", f"{(backward - left) / backward:.1%}", "all"],
     ]
 
 
@@ -297,7 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     print(
         f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} "
-        f"{platform.machine()}, {os.cpu_count()} cores. Only ratios count: times are the machine's."
+        f"{platform.machine()}, {os.cpu_count()} cores. Only ratios count, for times are the "
+        "machine's:\neach is the mean over a block of steps; min and median are over the rounds "
+        f"({rounds})."
     )
     contestants: list[Contestant] = []
     for peer in (micrograd, xad):
@@ -311,11 +312,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check(contestants)
 
     task = f"Loss and {len(flat(layers))} gradients of a {'-'.join(map(str, SIZES))} MLP"
-    task += f" on {SAMPLES} samples, {rounds} rounds, garbage collector"
-    show(f"{task} on", contest(contestants, rounds, collect=True))
-    show(f"{task} off", contest(contestants, rounds, collect=False))
-    show("Memory of the same loss in plain operators", memory(layers, data))
-    show(f"Depth, smallest of {rounds} rounds, garbage collector on", chains(rounds))
+    task += f" on {SAMPLES} samples, garbage collector"
+    on = contest(contestants, rounds, collect=True)
+    show(f"{task} on, and run untimed before each block", on)
+    off = contest(contestants, rounds, collect=False)
+    show(f"{task} off, but run untimed before each step", off)
+    show("Memory of the same loss in plain operators, collector off", memory(layers, data))
+    show(f"Chains, collector on, the smallest times of {rounds} rounds", chains(rounds))
 
 
 if __name__ == "__main__":
