@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from autograd.context import watching
+import numpy as np
+
+from autograd.context import current, watching
 from autograd.errors import AnomalyError
 
 if TYPE_CHECKING:
@@ -47,14 +49,28 @@ def source(node: Value) -> str:
     return f"made{scope} at {where}"
 
 
-def check_backward(node: Value, parent: Value, adjoint: Any, partial: Any, share: Any) -> None:
-    """Raise if node passes a nan or infinity on to parent, and its own adjoint was none."""
-    if math.isfinite(adjoint) and not math.isfinite(share):
+def looking() -> bool:
+    """Whether ``detect_anomaly`` is on."""
+    return current().watch is _look
+
+
+def check_flow(
+    sweep: str, node: Value, parent: Value, flow: Any, partial: Any, product: Any
+) -> None:
+    """Raise if an adjoint or tangent that was finite is none after node."""
+    before, after = np.ravel(_numbers(flow)), np.ravel(_numbers(product))
+    bad = ~np.isfinite(after)
+    if bad.any() and np.isfinite(before).all():
+        what = "adjoint" if sweep == "backward" else "tangent"
         raise AnomalyError(
-            f"the backward pass of {node.op!r} made {float(share)}: adjoint {float(adjoint)} × "
+            f"the {sweep} pass of {node.op!r} made {after[bad][0]}: {what} {before[bad][0]} × "
             f"partial {float(partial)} for its argument {parent!r}, at the arguments "
             f"{node.args}. The node {node!r} was {source(node)}."
         )
+
+
+def _numbers(flow: Any) -> Any:
+    return flow if isinstance(flow, np.ndarray) else float(flow)
 
 
 def _look(node: Value, op: Op, args: tuple[Value, ...]) -> None:

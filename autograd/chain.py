@@ -84,10 +84,9 @@ def product(flow: Any, partial: Any, selects: bool) -> Any:
     if selects and float(partial) == 0.0:
         return None
     if isinstance(flow, np.ndarray):
-        if math.isfinite(partial):
-            return flow * partial
         with np.errstate(all="ignore"):
-            return np.where(flow == 0.0, 0.0, flow * partial)
+            terms = flow * partial
+            return terms if math.isfinite(partial) else np.where(flow == 0.0, 0.0, terms)
     if float(flow) == 0.0 and (_fixed(flow) or not math.isfinite(partial)):
         return None
     if _fixed(flow) and float(flow) == 1.0:
@@ -95,6 +94,11 @@ def product(flow: Any, partial: Any, selects: bool) -> Any:
     if _fixed(partial) and float(partial) == 1.0:
         return flow
     return flow * partial
+
+
+def apart(flow: Any) -> Any:
+    """The flow, as a node of its own where it is a leaf: no result may change with a leaf."""
+    return +flow if getattr(flow, "is_leaf", False) else flow
 
 
 def _as_graph(rule: Callable[..., Any], y: Any, *args: Any) -> Any:

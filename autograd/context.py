@@ -82,8 +82,8 @@ def recording(on: bool) -> Iterator[None]:
 
 
 @contextmanager
-def watching(watch: Callable[[Any, Any, tuple[Any, ...]], None]) -> Iterator[None]:
-    """Call ``watch(node, op, args)`` for every node made inside."""
+def watching(watch: Callable[[Any, Any, tuple[Any, ...]], None] | None) -> Iterator[None]:
+    """Call ``watch(node, op, args)`` for every node made inside; with None, let nobody look."""
     outer = _context.get()
     token = _context.set(Context(outer.recording, outer.scope, watch))
     try:

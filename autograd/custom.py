@@ -77,8 +77,11 @@ def custom_op(
 def _checked(rule: Rule, name: str) -> Rule:
     def checked(y: Any, *args: Any) -> Any:
         partial = rule(y, *args)
-        if type(partial) is float or hasattr(type(partial), "apply_op"):
+        symbolic = any(hasattr(type(arg), "apply_op") for arg in (y, *args))
+        if type(partial) is float or (symbolic and hasattr(type(partial), "apply_op")):
             return partial
+        if hasattr(type(partial), "apply_op"):
+            return float(partial)  # of a Value that the rule closes over
         return partial if isinstance(partial, np.ndarray) else _float(partial, name, "partial")
 
     return checked

@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd.chain import between, partials, product
+import numpy as np
+
+from autograd.anomaly import check_flow, looking
+from autograd.chain import apart, between, partials, product
 from autograd.value import Value
 
 
@@ -30,14 +33,18 @@ def pushforward(
     order = between(inputs, outputs)
     active = set(order)
     tangent: dict[Value, Any] = dict(zip(inputs, tangents, strict=True))
-    for node in order:
-        if node in tangent:
-            continue
-        assert node.op is not None
-        total: Any = None
-        for parent, partial in partials(node, active, graph):
-            term = product(tangent[parent], partial, node.op.selects)
-            if term is not None:
-                total = term if total is None else total + term
-        tangent[node] = 0.0 if total is None else total
-    return [tangent.get(output, 0.0) for output in outputs]
+    watching = looking()
+    with np.errstate(all="ignore"):
+        for node in order:
+            if node in tangent:
+                continue
+            assert node.op is not None
+            total: Any = None
+            for parent, partial in partials(node, active, graph):
+                term = product(tangent[parent], partial, node.op.selects)
+                if term is not None:
+                    if watching:
+                        check_flow("forward", node, parent, tangent[parent], partial, term)
+                    total = term if total is None else total + term
+            tangent[node] = 0.0 if total is None else total
+    return [apart(tangent.get(output, 0.0)) for output in outputs]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from autograd.context import recording
 from autograd.forward import pushforward
 from autograd.reverse import pullback
-from autograd.tree import Tree, array, flatten
+from autograd.tree import Tree, array, flatten, flatten_like
 from autograd.value import Value, as_value
 
 Function = Callable[..., Any]
@@ -84,7 +85,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         f: a function.
         primals: its arguments, as a tuple.
         tangents: a tuple of the same structure.
+
+    Raises:
+        TypeError: for other structures.
     """
+    if not isinstance(primals, list | tuple) or not isinstance(tangents, list | tuple):
+        raise TypeError("jvp() takes the primals and the tangents as tuples, one per argument.")
     run = Run.of(f, primals, tuple(range(len(primals))))
     seeds = _like(tuple(tangents), run.in_tree, "tangents", "primals")
     graph = run.graph or any(isinstance(seed, Value) for seed in seeds)
@@ -145,14 +151,9 @@ class Run:
     @classmethod
     def of(cls, f: Function, args: Sequence[Any], argnums: int | tuple[int, ...]) -> Run:
         """The run of f with fresh Values for the leaves of the chosen arguments."""
-        chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        for number in chosen:
-            if not -len(args) <= number < len(args):
-                raise TypeError(f"argnums {argnums} does not fit the {len(args)} arguments given.")
+        chosen = _chosen(argnums, args)
         leaves, in_tree = flatten(tuple(args[number] for number in chosen))
-        graph = _nested.get() or any(
-            isinstance(leaf, Value) and leaf.requires_grad for leaf in leaves
-        )
+        graph = _nested.get() or any(map(_active, args))
         with _inside():
             # A fresh node per leaf: uses of the caller's own node are not uses of the argument.
             inputs = [
@@ -164,7 +165,7 @@ class Run:
                 given[number] = part
             results, out_tree = flatten(f(*given))
         outputs = [as_value(result) for result in results]
-        return cls(inputs, outputs, in_tree, out_tree, isinstance(argnums, int), graph)
+        return cls(inputs, outputs, in_tree, out_tree, not isinstance(argnums, tuple), graph)
 
     def value(self) -> Any:
         """The result of the function."""
@@ -212,16 +213,37 @@ def _block(entries: np.ndarray, shape: tuple[int, ...]) -> Any:
 
 
 def _like(structure: Any, tree: Tree, what: str, model: str) -> list[Any]:
-    leaves, own = flatten(structure)
-    if _shapes(own) != _shapes(tree):
-        raise TypeError(
-            f"the {what} must have the structure of the {model}, but got {structure!r}."
-        )
+    leaves = flatten_like(structure, tree, f"the {what} must have the structure of the {model}")
     return [leaf if isinstance(leaf, Value) else float(leaf) for leaf in leaves]
 
 
-def _shapes(tree: Tree) -> Any:
-    return tree.shape if tree.shape is not None else [_shapes(branch) for branch in tree.branches]
+def _chosen(argnums: Any, args: Sequence[Any]) -> list[int]:
+    """The argument numbers, counted from 0.
+
+    Raises:
+        TypeError: unless they are different numbers of arguments that were given.
+    """
+    try:
+        numbers = [index(n) for n in (argnums if isinstance(argnums, tuple) else (argnums,))]
+    except TypeError:
+        raise TypeError(
+            f"argnums must be an integer or a tuple of them, not {argnums!r}."
+        ) from None
+    if any(not -len(args) <= number < len(args) for number in numbers):
+        raise TypeError(f"argnums {argnums!r} does not fit the {len(args)} arguments given.")
+    numbers = [number % len(args) for number in numbers]
+    if len(set(numbers)) < len(numbers):
+        raise TypeError(f"argnums {argnums!r} names an argument twice.")
+    return numbers
+
+
+def _active(arg: Any) -> bool:
+    """Whether there is a Value that requires a gradient in this argument."""
+    try:
+        leaves, _ = flatten(arg)
+    except TypeError:
+        return False  # not numbers at all, such as a model
+    return any(isinstance(leaf, Value) and leaf.requires_grad for leaf in leaves)
 
 
 def _number(leaf: Any) -> Any:

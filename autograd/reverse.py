@@ -16,39 +16,25 @@ walk there: it costs nothing.
 from __future__ import annotations
 
 import threading
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from autograd.anomaly import check_backward
-from autograd.chain import between, partials, product
-from autograd.context import current
+import numpy as np
+
+from autograd.anomaly import check_flow, looking
+from autograd.chain import apart, between, partials, product
 from autograd.errors import GraphError
 from autograd.graph import topological
+from autograd.hooks import after_hooks, hooked_nodes
 from autograd.ops import left, one, right
 
 if TYPE_CHECKING:
     from autograd.value import Value
 
 FRESH: Any = type("Fresh", (), {"__repr__": lambda self: "FRESH"})()  # visited, nothing flowed yet
-Hook = Callable[[Any], Any]
 _turn = threading.RLock()
 _sweeping = False
-_hooked: weakref.WeakSet[Value] = weakref.WeakSet()
-
-
-class HookHandle:
-    """A hook on a node, until ``remove()``."""
-
-    def __init__(self, node: Value, hook: Hook):
-        self._hooks: dict[HookHandle, Hook] = node.extras.setdefault("hooks", {})
-        self._hooks[self] = hook
-        _hooked.add(node)
-
-    def remove(self) -> None:
-        """Take the hook off; a second time does nothing."""
-        self._hooks.pop(self, None)
 
 
 def backward(root: Value, seed: float, graph: bool = False) -> None:
@@ -68,21 +54,22 @@ def backward(root: Value, seed: float, graph: bool = False) -> None:
             )
         _sweeping = True
         try:
-            if graph or _hooked or current().watch is not None:
-                _in_words(root, seed, graph)
+            hooked = hooked_nodes()
+            if graph or hooked or looking():
+                _in_words(root, seed, graph, hooked)
             else:
                 _in_place(root, seed)
         finally:
             _sweeping = False
 
 
-def _in_words(root: Value, seed: float, graph: bool) -> None:
+def _in_words(root: Value, seed: float, graph: bool, hooked: Collection[Value]) -> None:
     """The pass by ``_adjoints``: slower, for adjoints that are looked at or are Values."""
     nodes = [node for node in topological(root) if node.requires_grad]
     leaves = [node for node in nodes if node.is_leaf]
-    adjoint = _adjoints(leaves, [root], [seed], graph)
+    adjoint = _adjoints(leaves, [root], [seed], graph, hooked)
     for node in nodes:
-        share = adjoint.get(node, 0.0)
+        share = apart(adjoint.get(node, 0.0))
         if not node.is_leaf:
             node._grad = share
         elif node in adjoint:
@@ -109,7 +96,7 @@ def _in_place(root: Value, seed: float) -> None:
 def pullback(
     inputs: Sequence[Value], outputs: Sequence[Value], seeds: Sequence[Any], graph: bool = False
 ) -> list[Any]:
-    """The adjoints Σ seed · ∂output/∂input of the inputs; no node's ``grad`` is touched.
+    """The adjoints Σ seed · ∂output/∂input of the inputs; no ``grad`` is touched, no hook called.
 
     Args:
         inputs: distinct nodes that the outputs were computed from.
@@ -118,11 +105,15 @@ def pullback(
         graph: whether the results shall be differentiable in turn.
     """
     adjoint = _adjoints(inputs, outputs, seeds, graph)
-    return [adjoint.get(each, 0.0) for each in inputs]
+    return [apart(adjoint.get(each, 0.0)) for each in inputs]
 
 
 def _adjoints(
-    inputs: Sequence[Value], outputs: Sequence[Value], seeds: Sequence[Any], graph: bool
+    inputs: Sequence[Value],
+    outputs: Sequence[Value],
+    seeds: Sequence[Any],
+    graph: bool,
+    hooked: Collection[Value] = (),
 ) -> dict[Value, Any]:
     """The sweep in plain words, for adjoints of any kind; ``_sweep`` does it fast, for floats."""
     order = between(inputs, outputs)
@@ -130,24 +121,22 @@ def _adjoints(
     adjoint: dict[Value, Any] = {}
     for output, seed in zip(outputs, seeds, strict=True):
         adjoint[output] = adjoint[output] + seed if output in adjoint else seed
-    hooked, watching = set(_hooked), current().watch is not None
-    for node in reversed(order):
-        if node not in adjoint:
-            continue
-        if node in hooked:
-            for hook in list(node.extras["hooks"].values()):
-                replaced = hook(adjoint[node])
-                if replaced is not None:
-                    adjoint[node] = replaced if graph else float(replaced)
-        if node in ends:
-            continue
-        assert node.op is not None
-        for parent, partial in partials(node, active, graph):
-            share = product(adjoint[node], partial, node.op.selects)
-            if share is not None:
-                if watching:
-                    check_backward(node, parent, adjoint[node], partial, share)
-                adjoint[parent] = adjoint[parent] + share if parent in adjoint else share
+    watching = looking()
+    with np.errstate(all="ignore"):
+        for node in reversed(order):
+            if node not in adjoint:
+                continue
+            if node in hooked:
+                adjoint[node] = after_hooks(node, adjoint[node])
+            if node in ends:
+                continue
+            assert node.op is not None
+            for parent, partial in partials(node, active, graph):
+                share = product(adjoint[node], partial, node.op.selects)
+                if share is not None:
+                    if watching:
+                        check_flow("backward", node, parent, adjoint[node], partial, share)
+                    adjoint[parent] = adjoint[parent] + share if parent in adjoint else share
     return adjoint
 
 

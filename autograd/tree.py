@@ -19,11 +19,13 @@ class Tree:
     Attributes:
         size: number of leaves.
         shape: of the array that the leaves make, () for a single number, None for branches.
+        keys: of the branches, if they are those of a dict.
     """
 
     size: int
     shape: tuple[int, ...] | None
     branches: tuple[Tree, ...] = ()
+    keys: tuple[Any, ...] | None = None
     make: Callable[[list[Any]], Any] = list
 
     def map(self, block: Callable[[int, Tree], Any], start: int = 0) -> Any:
@@ -55,8 +57,9 @@ def flatten(structure: Any) -> tuple[list[Any], Tree]:
         TypeError: for anything but numbers, Values, arrays, lists, tuples and dicts of them.
     """
     if isinstance(structure, dict):
-        keys = list(structure)
-        return _branches(structure.values(), lambda parts: dict(zip(keys, parts, strict=True)))
+        keys = tuple(structure)
+        make = lambda parts: dict(zip(keys, parts, strict=True))  # noqa: E731
+        return _branches(structure.values(), make, keys)
     if isinstance(structure, list):
         return _branches(structure, list)
     if isinstance(structure, tuple):
@@ -71,14 +74,39 @@ def flatten(structure: Any) -> tuple[list[Any], Tree]:
     )
 
 
-def _branches(parts: Iterable[Any], make: Callable[[list[Any]], Any]) -> tuple[list[Any], Tree]:
+def flatten_like(structure: Any, tree: Tree, what: str) -> list[Any]:
+    """The numbers and Values of a structure that must be of the tree's shape, in its order.
+
+    Raises:
+        TypeError: if it is of another shape; it names ``what`` this should have been.
+    """
+    if tree.keys is not None and isinstance(structure, dict) and structure.keys() == set(tree.keys):
+        parts = [structure[key] for key in tree.keys]
+    elif tree.shape is None and tree.keys is None and isinstance(structure, list | tuple):
+        parts = list(structure)
+    elif tree.shape is not None:
+        leaves, own = flatten(structure)
+        if own.shape == tree.shape:
+            return leaves
+        parts = []
+    else:
+        parts = []
+    if len(parts) != len(tree.branches) or tree.shape is not None:
+        raise TypeError(f"{what}, but got {structure!r}.")
+    pairs = zip(parts, tree.branches, strict=True)
+    return [leaf for part, branch in pairs for leaf in flatten_like(part, branch, what)]
+
+
+def _branches(
+    parts: Iterable[Any], make: Callable[[list[Any]], Any], keys: tuple[Any, ...] | None = None
+) -> tuple[list[Any], Tree]:
     leaves: list[Any] = []
     branches = []
     for part in parts:
         some, tree = flatten(part)
         leaves += some
         branches.append(tree)
-    return leaves, Tree(len(leaves), None, tuple(branches), make)
+    return leaves, Tree(len(leaves), None, tuple(branches), keys, make)
 
 
 def array(leaves: list[Any]) -> np.ndarray:

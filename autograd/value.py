@@ -14,8 +14,9 @@ import numpy as np
 from autograd import copying, ops
 from autograd.context import Scope, current, reading_graph
 from autograd.errors import GraphError
+from autograd.hooks import Hook, HookHandle
 from autograd.ops import Op
-from autograd.reverse import FRESH, Hook, HookHandle, backward
+from autograd.reverse import FRESH, backward
 
 Number = SupportsFloat  # Python's and NumPy's real scalars; checked by `as_float`
 Operand = Any  # a Value or a Number; an array makes an array of Values
@@ -140,7 +141,7 @@ def affine(
     n_in, n_out = len(x), 0
     flat: list[Any] = []
     for row in weights:
-        flat += row
+        flat.extend(row)
         if len(flat) != (n_out + 1) * n_in:
             raise ops.lengths_differ("affine", flat[n_out * n_in :], x)
         n_out += 1
@@ -264,8 +265,8 @@ def _reflected(op: Op) -> Callable[[Value, Operand], Value]:
 
 
 def _method(op: Op) -> Callable[..., Value]:
-    def operation(self: Value, *others: Operand) -> Value:
-        return op(self, *others)  # type: ignore[no-any-return]
+    def operation(self: Value, *others: Operand, **options: Operand) -> Value:
+        return op(self, *others, **options)  # type: ignore[no-any-return]
 
     return _named(operation, op)
 
@@ -495,15 +496,28 @@ class Value:
     def register_hook(self, hook: Hook) -> HookHandle:
         """Call ``hook(adjoint)`` in every backward pass, once the adjoint of self is complete.
 
-        What it returns, unless None, takes the adjoint's place: for self's ``grad`` and for
-        all that self was computed from. The handle returned ends that with ``.remove()``.
+        What it returns, a number or None for no change, takes the adjoint's place: for
+        self's ``grad`` and for all that self was computed from. (With ``create_graph`` it
+        gets and may return Values.) The handle returned ends that with ``.remove()``.
 
         Raises:
             GraphError: on a constant, which has no adjoint.
         """
         if self._grad is None:
             raise GraphError(f"{self!r} is a constant: no gradient will ever reach a hook on it.")
-        return HookHandle(self, hook)
+
+        def checked(adjoint: Any) -> Any:
+            replaced = hook(adjoint)
+            if replaced is None or (isinstance(replaced, Value) and isinstance(adjoint, Value)):
+                return replaced
+            try:
+                return as_float(replaced.data if isinstance(replaced, Value) else replaced)
+            except TypeError as problem:
+                raise TypeError(
+                    f"the hook {hook!r} must return a number or None: {problem}"
+                ) from None
+
+        return HookHandle(self, checked)
 
     @property
     def extras(self) -> dict[str, Any]:
@@ -541,6 +555,9 @@ class Value:
 
     # -- copies ------------------------------------------------------------------------------
 
+    def __copy__(self) -> Value:
+        return copying.shallow(self, _new(type(self)))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _new, (type(self),), copying.state(self)
 
@@ -559,20 +576,56 @@ class Value:
     __neg__, __pos__, __abs__ = _unary(ops.negative), _unary(ops.positive), _unary(ops.absolute)
 
     absolute = __abs__
+    arccos = _unary(ops.arccos)
+    arccosh = _unary(ops.arccosh)
+    arcsin = _unary(ops.arcsin)
+    arcsinh = _unary(ops.arcsinh)
+    arctan = _unary(ops.arctan)
+    arctan2 = _method(ops.arctan2)
+    arctanh = _unary(ops.arctanh)
+    cbrt = _unary(ops.cbrt)
+    ceil = _unary(ops.ceil)
+    cos = _unary(ops.cos)
     cosh = _unary(ops.cosh)
+    elu = _method(ops.elu)
+    erf = _unary(ops.erf)
     exp = _unary(ops.exp)
+    expm1 = _unary(ops.expm1)
+    floor = _unary(ops.floor)
+    gelu = _unary(ops.gelu)
+    hypot = _method(ops.hypot)
+    leaky_relu = _method(ops.leaky_relu)
     log = _unary(ops.log)
+    log10 = _unary(ops.log10)
+    log1p = _unary(ops.log1p)
+    log2 = _unary(ops.log2)
+    log_sigmoid = _unary(ops.log_sigmoid)
+    logaddexp = _method(ops.logaddexp)
     maximum = _method(ops.maximum)
     minimum = _method(ops.minimum)
     power = _method(ops.power)
+    reciprocal = _unary(ops.reciprocal)
     relu = _unary(ops.relu)
     sigmoid = _unary(ops.sigmoid)
     sign = _unary(ops.sign)
+    silu = _unary(ops.silu)
+    sin = _unary(ops.sin)
     sinh = _unary(ops.sinh)
     softplus = _unary(ops.softplus)
     sqrt = _unary(ops.sqrt)
     square = _unary(ops.square)
+    tan = _unary(ops.tan)
     tanh = _unary(ops.tanh)
+
+    def clip(self, low: Operand, high: Operand, out: None = None) -> Value:
+        """x, but at least low and at most high; None is no bound, as in ``np.clip``."""
+        return ops.clip(  # type: ignore[no-any-return]
+            self, -math.inf if low is None else low, math.inf if high is None else high
+        )
+
+    def where(self, condition: Any, other: Operand) -> Value:
+        """Self where the condition is not 0, else the other, as in PyTorch."""
+        return ops.where(condition, self, other)  # type: ignore[no-any-return]
 
     def __divmod__(self, other: Operand) -> tuple[Value, Value]:
         return self // other, self % other
@@ -620,7 +673,7 @@ class Value:
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         fixed = "" if self.requires_grad else ", requires_grad=False"
-        return f"Value(data={self._data!r}, grad={self.grad!r}{label}{fixed})"
+        return f"Value(data={self._data!r}, grad={float(self.grad)!r}{label}{fixed})"
 
     # -- NumPy -------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ NN = [path for path in FILES if path.is_relative_to(ROOT / "nn")]
 FLOORS = [
     {"errors", "context"},
     {"ops", "graph"},
-    {"anomaly", "chain", "copying", "custom"},
+    {"anomaly", "chain", "copying", "custom", "functions", "hooks", "ops_table"},
     {"reverse"},
     {"value"},
     {"forward", "tree"},

@@ -320,7 +320,8 @@ def test_order_of_the_arguments_is_kept():
     assert [parent.data for parent in (b - a).parents] == [5.0, 2.0]
 
 
-FUNCTIONS = [row for row in TABLE.values() if hasattr(Value, row.name)]
+# The method `where` has the order of PyTorch, x.where(condition, other).
+FUNCTIONS = [row for row in TABLE.values() if hasattr(Value, row.name) and row.name != "where"]
 
 
 @pytest.mark.parametrize("row", FUNCTIONS, ids=lambda row: row.name)
@@ -603,14 +604,18 @@ def test_a_function_of_numpy_is_the_row_of_the_table(row):
     assert [leaf.grad for leaf in leaves] == list(row.slopes(y.data, point))
 
 
-@pytest.mark.parametrize("row", UFUNCS, ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row",
+    [row for row in UFUNCS if row.name != "logaddexp"],  # NumPy's takes no arrays of objects
+    ids=lambda row: row.name,
+)
 def test_a_function_of_numpy_works_on_arrays_of_values(row):
     point = [sum(interval) / 2.0 for interval in row.domain]
     arrays = [node_array(each, each) for each in point]
     got = row.array(*arrays)
     assert got.shape == (2,)
     assert [float(each) for each in got] == [row(*point)] * 2
-    if row.name != "sign":  # NumPy itself compares objects, and gives integers
+    if row.name not in ("sign", "floor", "ceil"):  # NumPy does these itself, and gives integers
         got[1].backward()
         assert [array[1].grad for array in arrays] == list(row.slopes(row(*point), point))
         assert [array[0].grad for array in arrays] == [0.0] * len(arrays)
