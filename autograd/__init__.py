@@ -86,7 +86,8 @@ __all__ = [
     "absolute", "sign", "floor", "ceil", "maximum", "minimum", "clip", "where",
     "erf", "sigmoid", "log_sigmoid", "softplus", "relu", "leaky_relu", "elu", "gelu", "silu",
     # functions of sequences
-    "activate", "affine", "dot", "log_softmax", "logsumexp", "mean", "norm", "prod", "softmax", "sum",
+    "activate", "affine", "dot", "log_softmax", "logsumexp", "mean", "norm", "prod", "softmax",
+    "sum",
     # looking at graphs
     "topological", "draw", "Drawing",
     # the op table
