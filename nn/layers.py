@@ -26,11 +26,10 @@ def activation(name: str) -> Op | None:
     """
     if name == "linear":
         return None
-    op = TABLE.get(name)
-    if op is None or op.arity != 1:
-        known = ["linear", *(row.name for row in TABLE.values() if row.arity == 1)]
-        raise ValueError(f"unknown activation {name!r}; it can be {', '.join(known)}.")
-    return op
+    known = [row.name for row in TABLE.values() if row.arity and row.arity - len(row.options) == 1]
+    if name not in known:
+        raise ValueError(f"unknown activation {name!r}; it can be linear, {', '.join(known)}.")
+    return TABLE[name]
 
 
 def values(inputs: Any, n_in: int | None, taker: object) -> list[Value]:
@@ -193,7 +192,7 @@ class Activation(Module):
         """The same for a list that is known to hold Values."""
         if self.op is None:
             return zs
-        phi: Any = getattr(Value, self.name, self.op)  # the method is the faster way in
+        phi: Any = getattr(Value, self.name, self.op)  # a method is the faster way in
         return activate(phi, zs)
 
     def __repr__(self) -> str:

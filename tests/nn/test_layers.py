@@ -580,3 +580,13 @@ def test_the_weight_array_of_a_layer_is_read_only_because_the_neurons_hold_the_w
     for array in (layer.weight, layer.bias):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = Value(1.0)
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "elu"])
+def test_a_function_whose_other_arguments_have_defaults_is_an_activation(name):
+    layer = nn.Neuron(1, name, bias=False)
+    layer.weight[0].data = -2.0
+    (a,) = layer([1.0])
+    assert a.data == nn.deltas.ACTIVATIONS[name].f(-2.0)
+    a.backward()
+    assert layer.weight[0].grad == nn.deltas.ACTIVATIONS[name].prime(-2.0)
