@@ -15,9 +15,8 @@ from autograd.functional import grad, hessian, hvp, jacobian, jvp, value_and_gra
 from autograd.functions import log_softmax, softmax
 from autograd.gradcheck import gradcheck
 from autograd.graph import topological
+from autograd.op import TABLE, Op
 from autograd.ops import (
-    TABLE,
-    Op,
     absolute,
     arccos,
     arccosh,

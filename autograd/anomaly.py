@@ -15,7 +15,7 @@ from autograd.context import current, watching
 from autograd.errors import AnomalyError
 
 if TYPE_CHECKING:
-    from autograd.ops import Op
+    from autograd.op import Op
     from autograd.value import Value
 
 

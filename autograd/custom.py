@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.ops import REAL, SMOOTH, Interval, Kink, Op, Rule
+from autograd.op import SMOOTH, Interval, Kink, Op, Rule
+from autograd.ops import REAL
 
 
 def custom_op(

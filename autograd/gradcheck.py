@@ -13,7 +13,7 @@ from autograd.errors import GradcheckError
 from autograd.forward import pushforward
 from autograd.functional import Run, grad
 from autograd.graph import topological
-from autograd.ops import Op
+from autograd.op import Op
 from autograd.reverse import pullback
 from autograd.tree import flatten
 from autograd.value import Value

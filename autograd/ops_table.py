@@ -9,15 +9,15 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from autograd import ops
-from autograd.ops import FACTORS, TABLE, Op
+from autograd import numeric, ops
+from autograd.op import FACTORS, TABLE, Op
 
 _CONSTANTS = {
     math.inf: r"\infty",
     ops.LOG2_E: r"\log_2 e",
     ops.LOG10_E: r"\log_{10} e",
-    ops.TWO_OVER_SQRT_PI: r"\frac{2}{\sqrt{\pi}}",
-    ops.ONE_OVER_SQRT_TWO_PI: r"\frac{1}{\sqrt{2 \pi}}",
+    numeric.TWO_OVER_SQRT_PI: r"\frac{2}{\sqrt{\pi}}",
+    numeric.ONE_OVER_SQRT_TWO_PI: r"\frac{1}{\sqrt{2 \pi}}",
     1.0 / 3.0: r"\frac{1}{3}",
     1e9: "10^9",
 }

@@ -242,7 +242,7 @@ def _sweep(order: list[Value]) -> None:
             parents, numbers = node._a, node._x
             if (j := node._b) is None:
                 parents = chain.from_iterable(parents)
-            else:  # ops.row_of, written out
+            else:  # op.row_of, written out
                 w, x, b = parents
                 start, stop = j * len(x), (j + 1) * len(x)
                 parents = w[start:stop] + x + b[j : j + 1]

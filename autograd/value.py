@@ -15,7 +15,8 @@ from autograd import copying, ops
 from autograd.context import Scope, current, reading_graph
 from autograd.errors import GraphError
 from autograd.hooks import Hook, HookHandle
-from autograd.ops import Op
+from autograd.numeric import lengths_differ
+from autograd.op import TABLE, Op, row_of
 from autograd.reverse import FRESH, backward
 
 Number = SupportsFloat  # Python's and NumPy's real scalars; checked by `as_float`
@@ -143,7 +144,7 @@ def affine(
     for row in weights:
         flat.extend(row)
         if len(flat) != (n_out + 1) * n_in:
-            raise ops.lengths_differ("affine", flat[n_out * n_in :], x)
+            raise lengths_differ("affine", flat[n_out * n_in :], x)
         n_out += 1
     if biases is not None and len(b) != n_out:
         raise ValueError(f"affine() got {n_out} rows of weights, but {len(b)} biases.")
@@ -174,7 +175,7 @@ def affine(
         if labels is not None:
             node.label = labels[j]
         if watch is not None:
-            watch(node, op, tuple(chain.from_iterable(ops.row_of(parents, j))))
+            watch(node, op, tuple(chain.from_iterable(row_of(parents, j))))
     return z
 
 
@@ -457,7 +458,7 @@ class Value:
     def sequences(self, graph: bool = False) -> tuple[Any, ...]:
         """The arguments of an op of sequences: their numbers, or with ``graph`` the nodes."""
         groups = self._a if graph else self._x
-        return groups if self._b is None else ops.row_of(groups, self._b)
+        return groups if self._b is None else row_of(groups, self._b)
 
     @property
     def is_leaf(self) -> bool:
@@ -709,6 +710,6 @@ _ON_NUMBERS = {
 }  # fmt: skip
 _BY_UFUNC = {
     op.array: op
-    for op in ops.TABLE.values()
+    for op in TABLE.values()
     if isinstance(op.array, np.ufunc) and op.array not in _ON_NUMBERS
 }
