@@ -549,7 +549,10 @@ class Value:
             return op.on_arrays(*args)
         if op.arity != len(args):
             raise TypeError(f"{op.name}() takes {op.arity} arguments, but got {len(args)}.")
-        values, numbers = _values(args)
+        try:
+            values, numbers = _values(args)
+        except TypeError as problem:
+            raise TypeError(f"{op.name}(): {problem}") from None
         if op.every is not None:
             return record(op, (values,), (numbers,))
         return _maker(op)(*values)

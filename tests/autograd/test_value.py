@@ -866,3 +866,8 @@ def test_results_under_no_grad_are_constants():
         assert y.is_leaf
         assert not y.requires_grad
         assert y.parents == ()
+
+
+def test_a_wrong_argument_beside_a_value_is_refused_by_the_name_of_the_function():
+    with pytest.raises(TypeError, match=r"maximum\(\): expected a real number, but got str 'a'"):
+        ops.maximum(Value(1.0), "a")
