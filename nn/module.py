@@ -19,6 +19,7 @@ class Module:
     """
 
     _name = ""
+    training = True
 
     def __call__(self, *inputs: Any) -> Any:
         """The outputs of ``forward``; the nodes made on the way belong to this call's scope."""
@@ -80,6 +81,16 @@ class Module:
         for _, member in self.named_parameters():
             each.update((id(value), value) for value in _values(member))
         return list(each.values())
+
+    def train(self, mode: bool = True) -> Module:
+        """This module, with ``training`` set on it and on all below it."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """This module, with ``training`` off on it and on all below it."""
+        return self.train(False)
 
     def zero_grad(self) -> None:
         """Set the gradients of all parameters to 0.0."""

@@ -601,3 +601,11 @@ def test_a_result_that_a_module_keeps_is_not_a_parameter():
     model = Keeps()
     model([1.0, 2.0])
     assert list(model.state_dict()) == ["inner.weight", "inner.bias"]
+
+
+def test_train_and_eval_reach_every_module():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Tanh(), nn.Linear(2, 1)))
+    assert all(module.training for module in model.modules())
+    assert model.eval() is model
+    assert not any(module.training for module in model.modules())
+    assert all(module.training for module in model.train().modules())
