@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from operator import index
 from typing import Any
 
@@ -31,7 +31,8 @@ _nested: ContextVar[bool] = ContextVar("autograd.nested", default=False)
 def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     """The gradient function of f: ``grad(f)(x)`` is ∂f/∂x, in the structure of x.
 
-    With a tuple ``argnums`` it is a tuple of gradients.
+    With a tuple ``argnums`` it is a tuple of gradients. Keyword arguments are passed on to
+    f as they are.
 
     Raises:
         TypeError: (when called) if f does not return a single number, or an argument
@@ -39,8 +40,8 @@ def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     """
 
     @wraps(f)
-    def gradient(*args: Any) -> Any:
-        return value_and_grad(f, argnums)(*args)[1]
+    def gradient(*args: Any, **options: Any) -> Any:
+        return value_and_grad(f, argnums)(*args, **options)[1]
 
     return gradient
 
@@ -49,8 +50,8 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     """The function that gives (f(x), ∂f/∂x), evaluating f once. See ``grad``."""
 
     @wraps(f)
-    def both(*args: Any) -> tuple[Any, Any]:
-        run = Run.of(f, args, argnums)
+    def both(*args: Any, **options: Any) -> tuple[Any, Any]:
+        run = Run.of(partial(f, **options), args, argnums)
         if run.out_tree.size != 1:
             raise TypeError(
                 f"grad() needs a function with one number as its result, but {_name(f)} "
@@ -106,8 +107,8 @@ def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     """
 
     @wraps(f)
-    def matrix(*args: Any) -> Any:
-        run = Run.of(f, args, argnums)
+    def matrix(*args: Any, **options: Any) -> Any:
+        run = Run.of(partial(f, **options), args, argnums)
         entries = _jacobian(run)
 
         def block(start: int, out: Tree) -> Any:

@@ -1240,3 +1240,11 @@ def test_a_transform_of_a_deep_function_needs_no_recursion():
     assert jvp(f, (3.0,), (1.0,))[1] == 1.0
     g = lambda x: functools.reduce(lambda y, _: ag.tanh(y), range(2_000), x)
     assert math.isfinite(grad(grad(g))(0.5))
+
+
+def test_keyword_arguments_are_passed_on_as_they_are():
+    f = lambda x, power=2, name="": x**power if name == "it" else x
+    assert grad(f)(3.0, power=3, name="it") == 27.0
+    assert value_and_grad(f)(3.0, name="it") == (9.0, 6.0)
+    assert jacobian(f)(3.0, power=4, name="it") == 108.0
+    assert hessian(f)(3.0, power=4, name="it") == 108.0
