@@ -180,10 +180,11 @@ def affine(
 
 
 def activate(function: Callable[[Value], Value], zs: Sequence[Value]) -> list[Value]:
-    """a = φ(z) for every z: in the scope of its z, and labelled a[j] for a z[j]."""
+    """a = φ(z) for every z: in the scope of its z, and labelled a, or a[j] for a z[j]."""
     nodes = [function(z) for z in zs]
     for z, a in zip(zs, nodes, strict=True):
-        a._label = "a" + getattr(z, "_label", "")[1:]
+        label = getattr(z, "_label", "")
+        a._label = "a" + label[1:] if label[:2] == "z[" else "a"
         a._scope = z._scope
     return nodes
 

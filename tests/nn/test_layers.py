@@ -590,3 +590,8 @@ def test_a_function_whose_other_arguments_have_defaults_is_an_activation(name):
     assert a.data == nn.deltas.ACTIVATIONS[name].f(-2.0)
     a.backward()
     assert layer.weight[0].grad == nn.deltas.ACTIVATIONS[name].prime(-2.0)
+
+
+def test_an_activation_of_values_of_ones_own_is_simply_labelled_a():
+    a = nn.Tanh()([Value(1.0, label="score"), Value(2.0), Value(3.0, label="z[7]")])
+    assert [each.label for each in a] == ["a", "a", "a[7]"]
