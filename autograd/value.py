@@ -136,7 +136,10 @@ def affine(
 
     Raises:
         ValueError: if the lengths do not go together.
+        TypeError: if a label is not a str.
     """
+    if labels is not None and not set(map(type, labels)) <= {str}:
+        raise TypeError(f"labels are strings, but got {labels!r}.")
     x, x_numbers = _values(inputs)
     b, b_numbers = _values(() if biases is None else biases)
     n_in, n_out = len(x), 0
@@ -173,7 +176,7 @@ def affine(
         else:
             node._op = node._grad = None
         if labels is not None:
-            node.label = labels[j]
+            node._label = labels[j]
         if watch is not None:
             watch(node, op, tuple(chain.from_iterable(row_of(parents, j))))
     return z

@@ -100,3 +100,8 @@ def test_a_layer_of_constants_or_under_no_grad_keeps_no_graph():
 def test_lengths_that_do_not_go_together_are_refused(weights, inputs, biases, message):
     with pytest.raises(ValueError, match=message):
         affine(weights, inputs, biases)
+
+
+def test_a_label_that_is_no_text_is_refused():
+    with pytest.raises(TypeError, match="labels are strings"):
+        affine([[Value(1.0)]], [2.0], None, [3])
