@@ -2,7 +2,7 @@
 
 # The Python that .venv is made with; to change it later, `make clean` first.
 PYTHON ?= python3
-# Extra arguments for what demo, test, coverage or bench runs.
+# Extra arguments for what demo, test, coverage, mutants or bench runs.
 ARGS ?=
 
 VENV := .venv
@@ -10,7 +10,7 @@ RUN  := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format types coverage bench clean
+.PHONY: help demo test dev lint format types coverage mutants bench clean
 # Two installations into one environment must not run at the same time, even under `make -j`.
 .NOTPARALLEL:
 
@@ -40,11 +40,14 @@ coverage: $(VENV)/.dev   ## run the tests and list the branches that they miss
 	$(RUN) -m coverage run -m pytest $(ARGS)
 	$(RUN) -m coverage report
 
+mutants: $(VENV)/.dev    ## change the engine in many places and see the tests fail (very slow)
+	$(RUN) tests/mutants.py $(ARGS)
+
 bench: $(VENV)/.bench    ## measure the engine beside others
 	$(RUN) -m benchmarks.engine $(ARGS)
 
 clean:     ## remove everything that was made here, .venv and out/ too
-	rm -rf $(VENV) out build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) out build dist mutants .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # When its Python is gone, as after an upgrade of the system, an environment counts for nothing.

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+import autograd as ag
 from autograd import Value, affine, no_grad
 
 
@@ -68,6 +69,17 @@ def test_a_computed_weight_used_in_two_layers_gets_the_gradient_of_both():
     assert a.grad == 180.0  # 2 · 9a · 5
 
 
+def test_a_pass_through_one_row_leaves_computed_weights_of_the_others_alone():
+    v, x = Value(2.0), Value(5.0)
+    rows = [[v * 3.0], [v * 4.0], [v * 5.0]]
+    zs = affine(rows, [x])
+    for z in zs:
+        z.backward()
+    assert [row[0].grad for row in rows] == [5.0, 5.0, 5.0]
+    zs[1].backward(2.0)
+    assert [row[0].grad for row in rows] == [5.0, 10.0, 5.0]
+
+
 def test_each_node_knows_its_own_row_only():
     w, x = [Value(1.0), Value(2.0)], Value(5.0)
     first, second = affine([w, [3.0, 4.0]], [x, 6.0], [1.0, Value(2.0)], ["p", "q"])
@@ -105,3 +117,19 @@ def test_lengths_that_do_not_go_together_are_refused(weights, inputs, biases, me
 def test_a_label_that_is_no_text_is_refused():
     with pytest.raises(TypeError, match="labels are strings"):
         affine([[Value(1.0)]], [2.0], None, [3])
+
+
+def test_the_error_names_affine():
+    with pytest.raises(ValueError, match=r"^affine\(\) takes as many inputs as weights"):
+        affine([[1.0, 2.0]], [1.0])
+
+
+def test_an_activation_has_the_scope_of_its_sum_and_a_label_like_it():
+    with ag.scope("layer"):
+        labelled = Value(0.5, "z[3]")
+        bare = Value(0.5) * 1.0
+    a, b = ag.activate(ag.tanh, [labelled, bare])
+    assert (a.label, b.label) == ("a[3]", "a")
+    assert a.scope is labelled.scope
+    assert b.scope is bare.scope
+    assert a.data == b.data == ag.tanh(0.5)

@@ -49,6 +49,13 @@ def test_the_op_its_arguments_and_the_line_are_named():
     assert f"{__file__}:{here}: ag.log(x)" in text
 
 
+def test_all_arguments_are_named_in_order():
+    x, y = Value(1.0, "x"), Value(0.0, "y")
+    with detect_anomaly(), pytest.raises(AnomalyError) as info:
+        x / y
+    assert f"<op divide> made inf of {x!r}, {y!r}, made at " in str(info.value)
+
+
 @pytest.mark.parametrize(
     ("f", "x", "op", "made"),
     [
@@ -145,6 +152,12 @@ def test_ordinary_computations_are_left_alone():
     assert float(y) == y.data
 
 
+def test_code_without_a_module_and_a_file_is_named_by_its_line():
+    with detect_anomaly(), pytest.raises(AnomalyError) as info:
+        exec("x.log()", {"x": Value(0.0)})
+    assert str(info.value).endswith("made at <string>:1.")
+
+
 # -- backwards -------------------------------------------------------------------------------
 
 
@@ -220,7 +233,8 @@ def test_a_graph_from_before_is_watched_backwards_without_its_lines():
     y = ag.sqrt(x)
     with detect_anomaly(), pytest.raises(AnomalyError) as info:
         y.backward()
-    assert "a line not recorded; compute it under detect_anomaly() too" in str(info.value)
+    made = "made at a line not recorded; compute it under detect_anomaly() too."
+    assert str(info.value).endswith(f"The node {y!r} was {made}")
 
 
 def test_an_anomaly_leaves_the_leaves_and_the_engine_as_they_were():
@@ -319,6 +333,20 @@ def test_the_line_is_that_of_the_function_differentiated():
 def test_gradcheck_works_within():
     with detect_anomaly():
         assert gradcheck(lambda x: x * x, 2.0, order=2)
+
+
+def test_forward_mode_speaks_of_tangents_and_reverse_mode_of_adjoints():
+    with detect_anomaly():
+        with pytest.raises(AnomalyError) as info:
+            jvp(lambda x: ag.sqrt(x * 1.0), (0.0,), (1.0,))
+        text = str(info.value)
+        assert "the forward pass of <op sqrt> made inf: tangent 1.0 × partial inf" in text
+        assert "for its argument Value(data=0.0, grad=0.0), at the arguments (0.0,)" in text
+        with pytest.raises(AnomalyError) as info:
+            grad(lambda x: ag.sqrt(x * 1.0))(0.0)
+        assert "the backward pass of <op sqrt> made inf: adjoint 1.0 × partial inf" in str(
+            info.value
+        )
 
 
 # -- where it holds --------------------------------------------------------------------------

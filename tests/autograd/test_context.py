@@ -157,6 +157,23 @@ def test_a_decorated_generator_records_nothing_and_leaves_its_caller_alone(decor
     assert records()
 
 
+def test_an_error_thrown_into_a_decorated_generator_arrives_there():
+    @no_grad
+    def evaluate():
+        try:
+            yield 1
+        except KeyError as error:
+            yield error.args, records()
+
+    generator = evaluate()
+    assert next(generator) == 1
+    assert generator.throw(KeyError("here")) == (("here",), False)
+    assert records()
+    assert list(generator) == []
+    with pytest.raises(KeyError, match="not caught"):
+        evaluate().throw(KeyError("not caught"))
+
+
 def test_no_grad_holds_for_its_own_task_only():
     async def quiet(started, release):
         with no_grad():

@@ -26,6 +26,41 @@ def test_the_gradient_is_a_value_that_can_be_differentiated():
     assert type(x.grad) is float
 
 
+def test_the_first_gradient_of_a_leaf_is_taken_as_it_is():
+    x, y = Value(2.0), Value(3.0)
+    (x * y).backward(create_graph=True)
+    assert "add" not in [node.op.name for node in topological(x.grad) if node.op]
+    (x * y).backward(create_graph=True)
+    assert x.grad.op.name == "add"
+    assert x.grad.data == 6.0
+
+
+def test_a_node_that_nothing_flows_to_has_gradient_zero_and_stays_a_variable():
+    x = Value(2.0)
+    y = x * 3.0
+    y.backward()
+    ag.where(True, x, y).backward(create_graph=True)
+    assert type(y.grad) is float
+    assert y.grad == 0.0
+    assert y.requires_grad
+
+
+@pytest.mark.parametrize(("before", "after"), [(2.0, math.nan), (math.nan, 2.0), (2.0, 3.0)])
+def test_a_change_to_or_from_nan_is_a_change(before, after):
+    x = Value(before)
+    y = x * 3.0
+    x.data = after
+    with pytest.raises(GraphError) as info:
+        y.backward(create_graph=True)
+    assert str(info.value) == (
+        f"{x!r} has been changed since {y!r} was computed from it (it was {before!r}), so this "
+        "graph cannot be differentiated again. Compute the result once more after changing data."
+    )
+    x.data = before
+    y.backward(create_graph=True)
+    assert float(x.grad) == 3.0
+
+
 def test_derivatives_of_any_order():
     x = Value(0.3)
     y = ag.exp(2.0 * x)

@@ -27,6 +27,7 @@ from autograd import (
     topological,
     vjp,
 )
+from autograd.ops import REAL, Kink
 
 cube = custom_op("cube", lambda x: x**3, lambda y, x: 3.0 * x**2)
 sine = custom_op("sine", math.sin, lambda y, x: math.cos(x))
@@ -210,6 +211,24 @@ def test_a_branch_in_a_rule_takes_the_piece_of_the_number():
     assert grad(grad(op))(2.0) == 0.0
 
 
+def test_a_rule_that_overflows_on_the_way_is_read_at_the_same_arguments():
+    tiny = lambda x: 1.0 / x**400.0  # of Python's floats, x**400 raises; NumPy's 1 / inf is 0
+    one = custom_op("one", lambda x: 7.0, lambda y, x: 100.0 * y + x + tiny(x))
+    two = custom_op(
+        "two",
+        lambda a, b: 7.0,
+        [lambda y, a, b: 100.0 * y + 10.0 * a + b + tiny(a), lambda y, a, b: y - a - b + tiny(a)],
+    )
+    a, b = Value(10.0), Value(3.0)
+    one(a).backward(2.0)
+    assert a.grad == 2.0 * 710.0
+    a.zero_grad()
+    two(a, b).backward(2.0)
+    assert (a.grad, b.grad) == (2.0 * 803.0, 2.0 * -6.0)
+    two(a, b).backward()
+    assert (a.grad, b.grad) == (3.0 * 803.0, 3.0 * -6.0)
+
+
 # -- arrays ----------------------------------------------------------------------------------
 
 
@@ -243,6 +262,11 @@ def test_arrays_of_values_are_read_one_by_one():
     assert [each.data for each in y] == [1.5, 1.5]
 
 
+def test_a_rule_reads_arrays_as_they_are():
+    xs = np.array([1.0, 2.0])
+    assert cube.partials[0](cube.scalar(2.0), xs).tolist() == [3.0, 12.0]
+
+
 def test_arrays_without_axes_are_numbers():
     assert cube(np.array(2.0)) == 8.0
 
@@ -256,8 +280,12 @@ def test_arrays_without_axes_are_numbers():
      (math.sin, []), (math.sin, [lambda y, x: 1.0, 2.0]), (math.sin, "ab")],
 )  # fmt: skip
 def test_what_cannot_be_called_is_refused_at_once(value, partials):
-    with pytest.raises(TypeError, match=r"custom_op\('bad'\) takes a function for the value"):
+    with pytest.raises(TypeError) as info:
         custom_op("bad", value, partials)
+    assert str(info.value) == (
+        "custom_op('bad') takes a function for the value, and a function (y, *args) for the "
+        "partial with respect to each argument."
+    )
 
 
 BAD = ["text", None, 1j, [1.0], np.array([1.0, 2.0]), object()]
@@ -270,6 +298,16 @@ def test_a_value_that_is_no_number_is_refused(bad):
         with pytest.raises(TypeError, match="the value of 'bad' must be a real number, but it is "
                            f"{type(bad).__name__}"):  # fmt: skip
             op(x)
+
+
+def test_a_rule_of_math_is_told_to_be_written_with_operators():
+    with pytest.raises(TypeError) as info:
+        hessian(sine)(1.0)
+    assert str(info.value) == (
+        "<op sine> has no derivative of a higher order: a partial turned a Value into a float, so "
+        "it cannot be differentiated again. Write it with operators and autograd's functions "
+        "instead of those of math."
+    )
 
 
 @pytest.mark.parametrize("bad", ["text", None, 1j, [1.0], object()],
@@ -411,6 +449,24 @@ def test_hooks_labels_and_drawings_work():
     named = custom_op("n", lambda x: x, lambda y, x: 1.0, symbol="<☂>", latex=r"\mathrm{{n}}({0})")
     assert named.symbol == "<☂>"
     assert "☂" in ag.draw(named(x)).source
+
+
+def test_what_was_not_given_has_a_default():
+    op = custom_op("blend", lambda a, b: a, [lambda y, a, b: 1.0, lambda y, a, b: 0.0])
+    assert op.latex == r"\mathrm{{blend}}\left({0}, {1}\right)"
+    assert op.domain == (REAL, REAL)
+    assert op.kinks == ()
+    assert op.symbol == "blend"
+
+
+def test_what_was_given_is_kept():
+    op = custom_op(
+        "ramp", lambda x: max(x, 0.0), lambda y, x: float(x > 0.0),
+        latex="r{0}", domain=[(1.0, 2.0)], kinks=[Kink((0.0,), 0.0, (0.0,))],
+    )  # fmt: skip
+    assert op.latex == "r{0}"
+    assert op.domain == ((1.0, 2.0),)
+    assert op.kinks == (Kink((0.0,), 0.0, (0.0,)),)
 
 
 def test_the_document_of_the_value_is_that_of_the_op():

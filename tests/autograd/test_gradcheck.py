@@ -1,8 +1,10 @@
 """The checker is checked: it passes what is right, and names what is wrong."""
 
+import dataclasses
 import inspect
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from autograd import (
     jvp,
     no_grad,
 )
-from autograd.gradcheck import ridders
+from autograd.gradcheck import _tends, ridders
 
 inf = math.inf
 reproducible = settings(derandomize=True, deadline=None, max_examples=40, database=None)
@@ -364,6 +366,47 @@ def test_an_op_that_is_applied_element_by_element_is_found_too():
         gradcheck(lambda x: op(x), np.array([1.0, 2.0]))
 
 
+CHANGES = {
+    "negated": lambda partial: -partial,
+    "scaled": lambda partial: 1.0001 * partial,
+    "shifted": lambda partial: partial + 1e-3,
+    "left out": lambda partial: 0.0 * partial,
+}
+
+
+def changed(row, argument, change):
+    """The row with its partial by one argument, or sequence, changed."""
+    if row.arity is None:
+
+        def every(y, *args):
+            groups = row.every(y, *args)
+            return [
+                [change(each) for each in group] if i == argument else group
+                for i, group in enumerate(groups)
+            ]
+
+        return dataclasses.replace(row, partials=every)
+    rules = list(row.partials)
+    rules[argument] = lambda y, *args: change(row.partials[argument](y, *args))
+    return dataclasses.replace(row, partials=tuple(rules))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_to_any_rule_of_the_table_is_found(change):
+    rng = np.random.default_rng(1)
+    for row in TABLE.values():
+        args = [rng.uniform(*interval) for interval in row.domain]
+        if row.arity is None:
+            args = [[each, 0.9 * each][: 1 if i == 2 else 2] for i, each in enumerate(args)]
+        for argument in range(len(row.domain)):
+            rule = changed(row, argument, CHANGES[change])
+            y = float(row(*args))
+            if row.slopes(y, args) != rule.slopes(
+                y, args
+            ):  # a partial that is 0 there can only be shifted
+                assert not gradcheck(rule, *args, raise_exception=False), (row, argument)
+
+
 def test_a_wrong_rule_of_a_single_element_is_found_among_right_ones():
     op = wrong("once", lambda x: x * x, lambda y, x: 2.0 * x if x != 3.0 else 0.0)
     with pytest.raises(GradcheckError, match="output 2 by argument 0, number 2") as info:
@@ -397,6 +440,64 @@ def test_the_message_aligns_the_numbers_and_tells_the_source_line():
     assert float(lines[3].split()[2]) == pytest.approx(26.0)
     assert f"{__file__}:{first + 2}: z = op(y)  # here it goes wrong" in lines[-1]
     assert "Value(data=8.0" in lines[-1]
+
+
+def message(*args, **options):
+    """What gradcheck says, without the line that made the node and the estimate of the error."""
+    with pytest.raises(GradcheckError) as info:
+        gradcheck(*args, **options)
+    text = re.sub(r", made at .*", "", str(info.value))
+    return re.sub(r" ± .*", " ± error", text)
+
+
+def test_the_message_of_a_wrong_partial():
+    weigh = wrong("weigh", lambda a, b: a * b**2, lambda y, a, b: b**2, lambda y, a, b: a * b)
+    assert message(weigh, 2.0, [3.0]) == (
+        "the derivative is wrong: output 0 by argument 1\n"
+        "  reverse mode        6\n"
+        "  forward mode        6\n"
+        "  finite differences  12 ± error\n"
+        "  tolerance           9.0e-06\n"
+        "at fault is <op weigh>: its partial with respect to argument 1 is 6 at (2.0, 3.0), "
+        "but finite differences give 12\n"
+        "  in Value(data=18.0, grad=0.0)"
+    )
+
+
+def test_the_message_of_a_wrong_second_derivative():
+    assert message(SECOND_ORDER["detached"], 2.0, order=2) == (
+        "the second derivative is wrong: output 0 by argument 0\n"
+        "  reverse mode        0\n"
+        "  forward mode        0\n"
+        "  finite differences  12 ± error\n"
+        "  tolerance           1.0e-09\n"
+        "at fault is <op detached>: the derivative of its partial 0 with respect to argument 0 "
+        "is 0 at (2.0,), but finite differences give 12\n"
+        "  in Value(data=8.0, grad=0.0)"
+    )
+
+
+def test_the_message_of_a_rule_that_has_two_readings():
+    assert message(SECOND_ORDER["scaled for Values"], 1.0, order=2) == (
+        "the second derivative is wrong: the gradient by argument 0 has two values\n"
+        "  read with floats    3\n"
+        "  read with Values    3.0003\n"
+        "at fault is <op scaled>: its partial with respect to argument 0 at (1.0,) is 3 read with "
+        "floats, but 3.0003 read with Values\n"
+        "  in Value(data=1.0, grad=0.0)"
+    )
+
+
+def test_the_message_when_every_partial_is_right():
+    assert message(lambda p: p["a"] * [x.data for x in p["b"]][1], {"a": 2.0, "b": [1.0, 3.0]}) == (
+        "the derivative is wrong: output 0 by argument 0, number 2\n"
+        "  reverse mode        0\n"
+        "  forward mode        0\n"
+        "  finite differences  2 ± error\n"
+        "  tolerance           3.0e-06\n"
+        "the local partials of all its nodes are right; does f return the same for the same "
+        "arguments, and compute everything with Values?"
+    )
 
 
 def test_the_source_line_at_order_two_is_that_of_the_function_too():
@@ -616,6 +717,45 @@ def test_one_sided_differences_leave_out_the_point_itself():
     f = lambda h: np.array([math.exp(h) if h > 0.0 else 5.0 if h == 0.0 else 3.0 * h])
     assert ridders(f, 0.0, 1)[0][0] == pytest.approx(1.0, rel=1e-8)
     assert ridders(f, 0.0, -1)[0][0] == pytest.approx(3.0, rel=1e-8)
+
+
+# (h + h**p) has difference quotients 1 + c h**(p - 1), for steps that shrink by 8 each: the rate at
+# which they near 1, or at which those of h**p grow, is known.
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize(("p", "near"), [(2.0, True), (1.45, True), (1.4, False), (1.1, False)])
+def test_a_slope_is_tended_to_if_the_quotients_come_a_thousand_times_nearer(p, near, scale, side):
+    f = lambda h: np.array([0.0, 5.0 * h + scale * side * abs(h) ** p])
+    assert _tends(f, 1, side, 5.0, 0.0) is near
+    assert _tends(f, 1, side, -5.0, 0.0) is False
+    assert _tends(f, 1, side, side * inf, 0.0) is False
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize(("p", "grows"), [(0.5, True), (0.8, True), (0.95, False)])
+def test_an_infinite_slope_is_tended_to_if_the_quotients_grow_by_a_fifth(p, grows, scale, side):
+    f = lambda h: np.array([scale * side * abs(h) ** p])
+    assert _tends(f, 0, side, inf, 0.0) is grows
+    assert _tends(f, 0, side, -inf, 0.0) is False
+    assert _tends(lambda h: -f(h), 0, side, -inf, 0.0) is grows
+
+
+def test_quotients_that_stop_growing_or_nearing_tend_to_nothing():
+    stops = lambda h: np.array([math.sqrt(h + 1e-4)])
+    assert _tends(stops, 0, 1, inf, 0.0) is False
+    turns = lambda h: np.array([h + h * h * (1.0 if h > 1e-4 else 30.0)])
+    assert _tends(turns, 0, 1, 1.0, 0.0) is False
+
+
+def test_the_steps_are_a_tenth_of_the_argument():
+    f = lambda h: np.array([h + h * h if abs(h) < 0.5 else math.nan])
+    assert _tends(f, 0, 1, 1.0, 0.01) is True
+    assert _tends(f, 0, 1, 1.0, -0.01) is True
+    assert _tends(f, 0, 1, 1.0, 0.0) is True
+    assert _tends(f, 0, 1, 1.0, 10.0) is False
 
 
 def test_differences_out_of_the_domain_have_no_estimate():

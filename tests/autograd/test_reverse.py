@@ -398,6 +398,40 @@ def test_nothing_overflows_that_has_a_finite_answer(f, at, data, grad):
     assert (y.data, x.grad) == (data, grad)
 
 
+def test_a_branch_not_taken_has_gradient_zero_and_stays_a_variable():
+    x = Value(2.0)
+    y, z = x * 3.0, x * 4.0
+    y.backward()
+    (ops.where(True, x, y) + 0.0 * z).backward()
+    for node in (y, z):
+        assert node.grad == 0.0
+        assert node.requires_grad
+
+
+def test_a_value_that_overflows_on_the_way_is_read_at_the_same_arguments():
+    tiny = lambda x: 1.0 / x**400.0  # of Python's floats, x**400 raises; NumPy's 1 / inf is 0
+    three = lambda a, b, c: a + 2.0 * b + 3.0 * c + tiny(a)
+    op = autograd.custom_op("three", three, [lambda y, a, b, c: 1.0] * 3, array=three)
+    assert op(Value(10.0), 1.0, 2.0).data == 18.0
+    steep = lambda x, w: sum(x) + 2.0 * sum(w) + tiny(x[0])
+    op = ops.SequenceOp(
+        "steep", "!", steep, steep, lambda y, x, w: (x, w),
+        latex="", domain=(ops.REAL, ops.REAL), kinks=(), doc="",
+    )  # fmt: skip
+    assert op([Value(10.0), 1.0], [3.0]).data == 17.0
+
+
+def test_a_rule_of_sequences_that_overflows_on_the_way_is_read_at_the_same_arguments():
+    op = ops.SequenceOp(
+        "steep", "!", sum, sum,
+        lambda y, x: ([y + 10.0 * each + 1.0 / (each + 8.0) ** 400.0 for each in x],),
+        latex="", domain=(ops.REAL,), kinks=(), doc="",
+    )  # fmt: skip
+    x, y = Value(2.0), Value(3.0)
+    op([x, y]).backward(2.0)
+    assert (x.grad, y.grad) == (50.0, 70.0)
+
+
 # -- errors in the middle of a sweep ---------------------------------------------------------
 
 
