@@ -770,3 +770,37 @@ def test_custom_rows_built_by_hand_are_checked_as_well():
             latex="", domain=((-1.0, 1.0),), kinks=(), doc="a², wrongly.")  # fmt: skip
     with pytest.raises(GradcheckError, match="at fault is <op by_hand>"):
         gradcheck(op, 2.0)
+
+
+def test_the_culprit_of_a_wrong_second_derivative_is_given_with_both_numbers():
+    def rule(y, x):
+        return 3.0 * x * (x.detach() if isinstance(x, Value) else x)
+
+    slip = custom_op("slip", lambda x: x**3, rule)
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(lambda x: 5.0 * slip(x), 2.0, order=2)
+    message = str(caught.value)
+    assert "second derivative is wrong" in message
+    assert re.search(
+        r"<op slip>: the derivative of its partial 0 with respect to argument 0 is 6 "
+        r"at \(2\.0,\), but finite differences give (12|11\.9999)",
+        message,
+    )
+
+
+def test_the_culprit_among_several_arguments_is_given_by_number():
+    twist = custom_op(
+        "twist",
+        lambda a, b: a * b * b,
+        [
+            lambda y, a, b: b * b,
+            lambda y, a, b: 2.0 * a * (b.detach() if isinstance(b, Value) else b),
+        ],
+    )
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(twist, 3.0, 5.0, order=2)
+    assert re.search(
+        r"<op twist>: the derivative of its partial 1 with respect to argument 1 is 0 "
+        r"at \(3\.0, 5\.0\), but finite differences give (6|5\.9999)",
+        str(caught.value),
+    )
