@@ -93,6 +93,35 @@ def _in_place(root: Value, seed: float) -> None:
         leaf._grad = former if leaf._grad is FRESH else former + leaf._grad
 
 
+def adjoints(root: Value) -> dict[Value, float]:
+    """∂root/∂node of every node that requires a gradient, just as a pass of ``backward`` finds it.
+
+    The same sweep, bit for bit, but no ``grad`` is touched and no hook called. The leaves come
+    first; then the inner nodes in the order of the sweep turned round, parents before children.
+
+    Raises:
+        GraphError: from within a hook of a backward pass.
+    """
+    with _turn:
+        if _sweeping:
+            raise GraphError(
+                "the adjoints of a graph were asked for by a hook of a backward pass; "
+                "ask for them afterwards."
+            )
+        former = [
+            (node, node._grad) for node in topological(root) if node.requires_grad and node._op
+        ]
+        order, leaves = _borrow(root)
+        try:
+            root._grad = 1.0
+            _sweep(order)
+            nodes = [leaf for leaf, _ in leaves] + order
+            return {node: 0.0 if node._grad is FRESH else node._grad for node in nodes}
+        finally:
+            for node, grad in chain(former, leaves):
+                node._grad = grad
+
+
 def pullback(
     inputs: Sequence[Value], outputs: Sequence[Value], seeds: Sequence[Any], graph: bool = False
 ) -> list[Any]:

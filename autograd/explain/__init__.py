@@ -1,0 +1,4 @@
+"""Why a gradient is what it is: its terms, its paths, its formula, and checks of claims about it.
+
+Everything here only reads the graph.
+"""
