@@ -11,6 +11,7 @@ from typing import Any
 
 from autograd import numeric, ops
 from autograd.op import FACTORS, TABLE, Op
+from autograd.symbolic import LATEX_SIGNS, Symbolic
 
 _CONSTANTS = {
     math.inf: r"\infty",
@@ -97,7 +98,7 @@ def _numbers(numbers: Iterable[float]) -> str:
     return texts[0] if len(texts) == 1 else "(" + ", ".join(texts) + ")"
 
 
-class Symbol:
+class Symbol(Symbolic):
     """A formula in LaTeX, with how tightly it binds: 0 for a comparison, else as in ``Op``."""
 
     def __init__(self, text: str, binds: int = 4):
@@ -126,55 +127,10 @@ class Symbol:
             return cls.of(args[1] if _is(args[0], 1.0) else args[0])
         return cls(render(*map(cls.of, args)), op.binds)
 
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.subtract(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.multiply(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.divide(other, self)
-
-    def __neg__(self) -> Any:
-        return ops.negative(self)
-
-    def __lt__(self, other: Any) -> Symbol:
-        return self._compared("<", other)
-
-    def __le__(self, other: Any) -> Symbol:
-        return self._compared(r"\le", other)
-
-    def __gt__(self, other: Any) -> Symbol:
-        return self._compared(">", other)
-
-    def __ge__(self, other: Any) -> Symbol:
-        return self._compared(r"\ge", other)
-
-    def __eq__(self, other: object) -> Symbol:  # type: ignore[override]
-        return self._compared("=", other)
-
-    def __ne__(self, other: object) -> Symbol:  # type: ignore[override]
-        return self._compared(r"\ne", other)
-
-    __hash__ = object.__hash__
-
-    def _compared(self, sign: str, other: Any) -> Symbol:
-        return Symbol(f"{self:1} {sign} {Symbol.of(other):1}", 0)
+    @classmethod
+    def compare(cls, sign: str, left: Any, right: Any) -> Symbol:
+        """The comparison, in brackets wherever it is an argument."""
+        return cls(f"{cls.of(left):1} {LATEX_SIGNS[sign]} {cls.of(right):1}", 0)
 
 
 def _is(thing: Any, number: float) -> bool:
