@@ -404,6 +404,16 @@ def test_methods_of_two_arguments_take_numbers():
     assert x.power(2).data == 4.0
 
 
+def test_methods_take_the_options_of_their_function_by_name():
+    x = Value(-2.0)
+    y = x.leaky_relu(negative_slope=0.25)
+    assert y.data == -0.5
+    y.backward()
+    assert x.grad == 0.25
+    with pytest.raises(TypeError, match="steepness"):
+        x.leaky_relu(steepness=0.25)
+
+
 def test_affine_makes_one_node_per_row():
     weights = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]]
     x, b = [Value(5.0), Value(6.0)], [Value(7.0), Value(8.0)]
