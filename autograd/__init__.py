@@ -1,6 +1,7 @@
 """A scalar reverse-mode autograd engine: see backprop, step through it, train with it."""
 
 from autograd.anomaly import detect_anomaly
+from autograd.compiler import compile
 from autograd.context import Scope, is_grad_enabled, no_grad, scope
 from autograd.custom import custom_op
 from autograd.draw import Drawing, draw
@@ -9,8 +10,11 @@ from autograd.errors import (
     GradcheckError,
     GraphError,
     RenderError,
+    TraceError,
     VerificationError,
 )
+from autograd.explain.report import Report, Table
+from autograd.explain.verify import Verification, verify
 from autograd.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd.functions import log_softmax, softmax
 from autograd.gradcheck import gradcheck
@@ -75,8 +79,10 @@ __all__ = [
     "no_grad", "is_grad_enabled", "scope", "Scope",
     # derivatives of functions
     "grad", "value_and_grad", "vjp", "jvp", "jacobian", "hessian", "hvp",
+    # compiled programs
+    "compile",
     # checking
-    "gradcheck", "detect_anomaly",
+    "gradcheck", "detect_anomaly", "verify", "Verification", "Report", "Table",
     # functions of numbers, Values and arrays
     "exp", "expm1", "log", "log2", "log10", "log1p", "logaddexp",
     "sqrt", "cbrt", "square", "reciprocal", "power", "hypot",
@@ -92,5 +98,6 @@ __all__ = [
     # the op table
     "TABLE", "Op", "custom_op",
     # errors
-    "AnomalyError", "GradcheckError", "GraphError", "RenderError", "VerificationError",
+    "AnomalyError", "GradcheckError", "GraphError", "RenderError", "TraceError",
+    "VerificationError",
 ]  # fmt: skip

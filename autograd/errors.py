@@ -19,3 +19,7 @@ class RenderError(RuntimeError):
 
 class VerificationError(AssertionError):
     """Gradients that should agree do not; the message is the report."""
+
+
+class TraceError(TypeError):
+    """A function cannot be compiled as it is; the message says why, where, and a way out."""

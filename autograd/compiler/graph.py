@@ -1,0 +1,191 @@
+"""The scalar program: every node of a trace, in arrays, parents before children.
+
+Nothing changes one after it is made: a pass takes a graph and gives another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from autograd.op import Op, SequenceOp
+
+INPUT, PARAMETER, LITERAL = -1, -2, -3  # codes of leaves; those of ops are rows, from 0
+_LEAVES = {INPUT: "input", PARAMETER: "parameter", LITERAL: "literal"}
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes 0 to N - 1 and what they are computed from.
+
+    Attributes:
+        rows: the ops, by code.
+        code: of each node its op, or INPUT, PARAMETER, LITERAL.
+        starts: node i has the arguments ``args[starts[i]:starts[i + 1]]``.
+        args: the arguments of all nodes, one after the other.
+        active: whether a gradient flows through the node.
+        number: what it held in the trace: of a literal, its value.
+        place: of an input or parameter its number, else -1.
+        outputs: the nodes that are the results.
+        n_inputs: how many numbers are given.
+        n_parameters: how many leaves from outside are read.
+        labels: of the nodes.
+        scopes: the dotted names of the scopes that made them.
+    """
+
+    rows: tuple[Op, ...]
+    code: np.ndarray
+    starts: np.ndarray
+    args: np.ndarray
+    active: np.ndarray
+    number: np.ndarray
+    place: np.ndarray
+    outputs: np.ndarray
+    n_inputs: int
+    n_parameters: int
+    labels: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.code)
+
+    @property
+    def n_ops(self) -> int:
+        """Number of nodes that are no leaves."""
+        return int((self.code >= 0).sum())
+
+    def arguments(self, node: int) -> list[int]:
+        """The nodes that this one is computed from, in order."""
+        return self.args[self.starts[node] : self.starts[node + 1]].tolist()  # type: ignore[no-any-return]
+
+    def __str__(self) -> str:
+        """One line per node: ``3 = multiply 0 1   # z in MLP.0``."""
+        lines = []
+        for i, code in enumerate(self.code.tolist()):
+            if code >= 0:
+                what = " ".join([self.rows[code].name, *map(str, self.arguments(i))])
+            elif code == LITERAL:
+                what = f"literal {self.number[i]!r}"
+            else:
+                what = f"{_LEAVES[code]} {self.place[i]}"
+            named = " in ".join(part for part in (self.labels[i], self.scopes[i]) if part)
+            lines.append(f"{i} = {what}" + (f"   # {named}" if named else ""))
+        return "\n".join([*lines, f"return {' '.join(map(str, self.outputs.tolist()))}"])
+
+
+def groups(op: Op, args: Any) -> tuple[Any, ...]:
+    """The flat arguments of a node, one sequence per argument of a sequence op."""
+    if not isinstance(op, SequenceOp):
+        return tuple(args)
+    if op.width == 1:
+        return (args,)
+    k = len(args) // 2
+    if op.width == 2:
+        return args[:k], args[k:]
+    return args[:k], args[k : 2 * k], args[2 * k :]
+
+
+def verify(graph: Graph, after: str) -> Graph:
+    """The graph itself, if it is one.
+
+    Raises:
+        AssertionError: naming the pass after which it is not.
+    """
+    n = len(graph)
+    sizes = np.diff(graph.starts)
+    owner = np.repeat(np.arange(n), sizes)
+    found = [
+        (len(graph.starts) == n + 1 and graph.starts[-1] == len(graph.args), "arguments"),
+        (bool((graph.args < owner).all()) and bool((graph.args >= 0).all()), "order"),
+        (bool((sizes[graph.code < 0] == 0).all()), "leaves"),
+        (bool(((graph.outputs >= 0) & (graph.outputs < n)).all()), "outputs"),
+        (len(graph.labels) == len(graph.scopes) == n, "names"),
+    ]
+    for fine, what in found:
+        if not fine:
+            raise AssertionError(f"after {after}: the {what} of the graph are broken")
+    return graph
+
+
+def without_dead_code(graph: Graph) -> Graph:
+    """The nodes that an output needs, numbered anew; gradients flow only to parameters."""
+    starts, args = graph.starts.tolist(), graph.args.tolist()
+    alive = bytearray(len(graph))
+    for each in graph.outputs.tolist():
+        alive[each] = 1
+    for i in range(len(graph) - 1, -1, -1):
+        if alive[i] and starts[i] != starts[i + 1]:
+            for arg in args[starts[i] : starts[i + 1]]:
+                alive[arg] = 1
+    keep = np.frombuffer(bytes(alive), dtype=np.uint8).astype(bool)
+    new = np.cumsum(keep) - 1
+    sizes = np.diff(graph.starts)
+    wanted = np.repeat(keep, sizes)
+    kept = keep.tolist()
+    pruned = replace(
+        graph,
+        code=graph.code[keep],
+        starts=np.concatenate([[0], np.cumsum(sizes[keep])]),
+        args=new[graph.args[wanted]],
+        active=graph.active[keep],
+        number=graph.number[keep],
+        place=graph.place[keep],
+        outputs=new[graph.outputs],
+        labels=tuple(label for label, stays in zip(graph.labels, kept, strict=True) if stays),
+        scopes=tuple(scope for scope, stays in zip(graph.scopes, kept, strict=True) if stays),
+    )
+    return replace(pruned, active=_reached(pruned))
+
+
+def _reached(graph: Graph) -> np.ndarray:
+    """Whether a node records gradients and a parameter that wants one is among its ancestors."""
+    active = graph.active.tolist()
+    starts, args = graph.starts.tolist(), graph.args.tolist()
+    for i, code in enumerate(graph.code.tolist()):
+        if code >= 0 and active[i]:
+            for arg in args[starts[i] : starts[i + 1]]:
+                if active[arg]:
+                    break
+            else:
+                active[i] = False
+    return np.array(active, dtype=bool)
+
+
+def levels(graph: Graph) -> np.ndarray:
+    """Of each node the length of the longest way to it from a leaf."""
+    starts, args = graph.starts.tolist(), graph.args.tolist()
+    level = [0] * len(graph)
+    for i, (start, stop) in enumerate(pairwise(starts)):
+        if stop - start == 2:
+            a, b = level[args[start]], level[args[start + 1]]
+            level[i] = (a if a > b else b) + 1
+        elif stop - start == 1:
+            level[i] = level[args[start]] + 1
+        elif stop != start:
+            level[i] = max([level[arg] for arg in args[start:stop]]) + 1
+    return np.array(level, dtype=np.int64)
+
+
+def batched(graph: Graph, inputs: np.ndarray) -> np.ndarray:
+    """Whether a node depends on an input that has a batch axis."""
+    starts, args = graph.starts.tolist(), graph.args.tolist()
+    places = graph.place.tolist()
+    depends = [False] * len(graph)
+    for i, code in enumerate(graph.code.tolist()):
+        if code >= 0:
+            depends[i] = any(map(depends.__getitem__, args[starts[i] : starts[i + 1]]))
+        elif code == INPUT:
+            depends[i] = bool(inputs[places[i]])
+    return np.array(depends, dtype=bool)
+
+
+def runs(sorted_keys: np.ndarray) -> list[tuple[int, int]]:
+    """(start, stop) of every stretch of equal rows."""
+    if not len(sorted_keys):
+        return []
+    changes = np.flatnonzero((sorted_keys[1:] != sorted_keys[:-1]).any(axis=1)) + 1
+    ends = [*changes.tolist(), len(sorted_keys)]
+    return list(zip([0, *ends[:-1]], ends, strict=True))

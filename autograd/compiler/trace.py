@@ -1,0 +1,305 @@
+"""Tracing: run a function once, and write down what it does to each number.
+
+The arguments are nodes of a class of their own, `Traced`, and every node that comes of
+them becomes one as it is made. A traced node has a number, that of the sample it was traced
+with, but refuses to show it: what was decided by it would silently hold for all others.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph
+from autograd.context import Scope, recording, scope, watching
+from autograd.errors import TraceError
+from autograd.op import SMOOTH, Op
+from autograd.ops import REAL
+from autograd.value import Value, constant
+
+_recorder: ContextVar[Recorder | None] = ContextVar("autograd.compiler.recorder", default=None)
+_turn = threading.RLock()  # parameters are marked while a function is traced, so traces take turns
+
+detach = Op(
+    "detach", "⊣", float, np.positive, (ops.zero,), latex="{0}", binds=4, domain=(REAL,),
+    kinks=SMOOTH, doc="x, with no gradient.", selects=True,
+)  # fmt: skip
+
+
+class Traced(Value):
+    """A Value whose number is unknown, as long as it is traced."""
+
+    __slots__ = ()
+
+    def _refuse(self, what: str) -> NoReturn:
+        path = self._scope.path.split(".", 1)[1:] if self._scope else []
+        within = f" in {path[0]}" if path else ""
+        made = f"the result of {self._op.name}" if self._op else "a traced value"
+        name = repr(self.label) if self.label else made
+        raise TraceError(
+            f"{what} {name}{within}, at {_line()}: the number is unknown "
+            "while the function is traced, for the program will run with others. Write the "
+            "choice as a value, autograd.where(condition, a, b) with maximum, minimum, clip or "
+            "relu, keep what is no part of the result out of the function, or run it without "
+            "compile."
+        )
+
+    @property
+    def data(self) -> float:
+        """The number, which is refused while it is traced."""
+        if _recorder.get() is not None:
+            self._refuse("cannot read .data of")
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if _recorder.get() is not None:
+            self._refuse("cannot set .data of")
+        Value.data.fset(self, data)  # type: ignore[attr-defined]
+
+    def item(self) -> float:
+        """The number, which is refused while it is traced."""
+        return self.data
+
+    def detach(self) -> Value:
+        """The same number, cut off from the graph."""
+        recorder = _recorder.get()
+        if recorder is None:
+            return super().detach()
+        node = constant(self._data)
+        node.tag(self.label, self._scope)
+        recorder.watch(node, detach, (self,))
+        return node
+
+    def register_hook(self, hook: Any) -> Any:
+        """A hook, which no compiled program would call."""
+        if _recorder.get() is not None:
+            self._refuse("cannot hook")
+        return super().register_hook(hook)
+
+    __hash__ = object.__hash__
+
+
+def _refusing(name: str, what: str) -> Callable[..., Any]:
+    plain = getattr(Value, name, None)
+
+    def refuse(self: Traced, *args: Any) -> Any:
+        if _recorder.get() is not None:
+            self._refuse(what)
+        if plain is None:
+            raise TypeError(f"{type(self).__name__} has no {name}")
+        return plain(self, *args)
+
+    return refuse
+
+
+for _name in ("bool", "float", "int", "index", "round", "floor", "ceil", "trunc"):
+    _what = "cannot branch on" if _name == "bool" else f"cannot take {_name}() of"
+    setattr(Traced, f"__{_name}__", _refusing(f"__{_name}__", _what))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Traced, f"__{_name}__", _refusing(f"__{_name}__", "cannot branch on a comparison of"))
+
+
+def _line() -> str:
+    """The line of the program that runs, outside this project's packages."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        if frame.f_globals.get("__name__", "").split(".")[0] not in ("autograd", "nn"):
+            break
+        frame = frame.f_back
+    path, line = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(path, line).strip()
+    return f"{path}:{line}" + (f": {text}" if text else "")
+
+
+@dataclass(eq=False)
+class Recorder:
+    """What a trace has seen so far."""
+
+    records: list[tuple[Value, Op, tuple[Value, ...]]]
+
+    def watch(self, node: Value, op: Op | None, parents: tuple[Value, ...]) -> None:
+        """Note a node, and mark it."""
+        node.__class__ = Traced
+        self.records.append((node, op, parents))  # type: ignore[arg-type]
+
+
+@contextmanager
+def _marked(values: Iterable[Value]) -> Iterator[None]:
+    """The values refuse to show their numbers inside."""
+    marked = [value for value in values if type(value) is Value]
+    try:
+        for value in marked:
+            value.__class__ = Traced
+        yield
+    finally:
+        for value in marked:
+            value.__class__ = Value
+
+
+def traced(number: float, label: str = "") -> Value:
+    """A node for a number that is an argument."""
+    node = constant(number)
+    node.__class__ = Traced
+    if label:
+        node.label = label
+    return node
+
+
+def trace(
+    run: Callable[[], list[Any]], inputs: list[Value], known: list[Value]
+) -> tuple[Graph, list[Value]]:
+    """The graph of one run, and the leaves from outside that it used beyond ``known`` ones.
+
+    Args:
+        run: calls the function and gives its results as a flat list.
+        inputs: the nodes of the arguments, which are traced.
+        known: leaves from outside that it may use; they get the first places.
+
+    Raises:
+        TraceError: if what the function does depends on a traced number.
+    """
+    recorder = Recorder([])
+    with _turn, _marked(known), recording(True), watching(recorder.watch), scope("trace") as root:
+        token = _recorder.set(recorder)
+        try:
+            outputs = run()
+        finally:
+            _recorder.reset(token)
+    return _graph(recorder.records, outputs, inputs, known, root)
+
+
+def _graph(
+    records: list[tuple[Value, Op, tuple[Value, ...]]],
+    outputs: list[Any],
+    inputs: list[Value],
+    known: list[Value],
+    root: Scope,
+) -> tuple[Graph, list[Value]]:
+    """The trace in arrays: leaves first, then the ops as they were made; literals folded."""
+    code: list[int] = []
+    number: list[float] = []
+    varies: list[bool] = []
+    active: list[bool] = []
+    place: list[int] = []
+    source: list[Value | None] = []  # whose label and scope
+    starts: list[int] = [0]
+    args: list[Any] = []
+    rows: dict[Op, int] = {}
+    index: dict[int, int] = {}
+    found: list[Value] = list(known)
+
+    def leaf(node: Value, kind: int, where: int) -> int:
+        index[id(node)] = len(code)
+        code.append(kind)
+        number.append(node._data)
+        varies.append(kind != LITERAL)
+        active.append(kind == PARAMETER and node._grad is not None)
+        place.append(where)
+        source.append(node)
+        starts.append(len(args))
+        return len(code) - 1
+
+    for where, node in enumerate(inputs):
+        leaf(node, INPUT, where)
+    for where, node in enumerate(known):
+        leaf(node, PARAMETER, where)
+
+    inside: dict[int, bool] = {id(root): True, id(None): False}
+
+    def made_here(node: Value) -> bool:
+        path, at = [], node._scope
+        while id(at) not in inside:
+            path.append(at)
+            at = at.parent  # type: ignore[union-attr]
+        for each in path:
+            inside[id(each)] = inside[id(at)]
+        return inside[id(at)]
+
+    def stranger(node: Value) -> int:
+        """A node that the trace has not seen before: a literal, or a leaf from outside."""
+        if made_here(node):
+            if node._op is not None:
+                raise TraceError(
+                    f"{node!r} was made where tracing could not see it, as under "
+                    "detect_anomaly(). Run the function without that, or without compile."
+                )
+            return leaf(node, LITERAL, -1)
+        if node._op is not None:
+            raise TraceError(
+                f"{node!r} was computed before the function was called, so its own arguments "
+                "would be lost. Compute it inside the function, or take it with .detach()."
+            )
+        found.append(node)
+        return leaf(node, PARAMETER, len(found) - 1)
+
+    get = index.get
+    literals: set[int] = set()  # folded: their arguments are no part of the graph
+    for node, op, parents in records:
+        ids = [get(id(parent)) for parent in parents]
+        if None in ids:
+            ids = [
+                stranger(parent) if (at := get(id(parent))) is None else at for parent in parents
+            ]
+        index[id(node)] = len(code)
+        for i in ids:
+            if varies[i]:  # type: ignore[index]
+                code.append(rows.setdefault(op, len(rows)))
+                varies.append(True)
+                place.append(-1)
+                args += ids
+                break
+        else:
+            literals.add(len(code))
+            code.append(LITERAL)
+            varies.append(False)
+            place.append(-1)
+        starts.append(len(args))
+        number.append(node._data)
+        active.append(node._grad is not None)
+        source.append(node)
+
+    results = []
+    for each in outputs:
+        if isinstance(each, Value):
+            at = get(id(each))
+            results.append(stranger(each) if at is None else at)
+        else:
+            results.append(leaf(constant(each), LITERAL, -1))
+
+    labels = [getattr(node, "_label", "") for node in source]
+    skip = id(root)
+    paths: dict[int, str] = {id(None): "", skip: ""}
+
+    def path_of(at: Scope | None) -> str:
+        if id(at) not in paths:
+            assert at is not None
+            above = path_of(at.parent)
+            paths[id(at)] = f"{above}.{at.name}" if above else at.name
+        return paths[id(at)]
+
+    scopes = [path_of(node._scope) if node is not None else "" for node in source]
+    graph = Graph(
+        rows=tuple(rows),
+        code=np.array(code, dtype=np.int64),
+        starts=np.array(starts, dtype=np.int64),
+        args=np.array(args, dtype=np.int64),
+        active=np.array(active, dtype=bool),
+        number=np.array(number, dtype=np.float64),
+        place=np.array(place, dtype=np.int64),
+        outputs=np.array(results, dtype=np.int64),
+        n_inputs=len(inputs),
+        n_parameters=len(found),
+        labels=tuple(labels),
+        scopes=tuple(scopes),
+    )
+    return graph, found[len(known) :]
