@@ -14,11 +14,13 @@ import numpy as np
 Array = np.ndarray
 Steps = Callable[[float], Array]  # the outputs as a function of a step
 
+LEFT, BOTH, RIGHT = -1, 0, 1  # the sides of a point
+
 # The steps. Functions change on the scale of their argument, or on that of 1; a tenth of either is
-# far enough for the differences to have all digits, and 23 halvings lead down to 1e-8 of it, where
-# rounding has taken half of them.
+# far enough for the differences to have all digits, and the last of 24 steps, each half of the one
+# before, is 1e-8 of it, where rounding has taken half of them.
 FIRST = 0.1
-HALVINGS = 23
+COUNT = 24
 # Extrapolations per step. What the next one would take out of the error of central differences,
 # the power h¹⁴, is below rounding by then.
 COLUMNS = 6
@@ -27,8 +29,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 # Errors are estimated, from numbers that rounding has shaken: they are trusted up to this factor.
 TRUST = 10.0
 # How quotients must move for a limit that extrapolation cannot reach, as that of √h at 0: each of
-# 8 times that the step is divided by 8 they grow by a fifth, or else come nearer, in all to a
-# thousandth. The powers of h between |h|⁰·⁹ and |h|¹·⁴ are told neither way.
+# 8 times that the step is divided by 8 they grow by a fifth, or else get no further away, and in
+# all a thousand times nearer. The powers of h between |h|⁰·⁹ and |h|¹·⁴ are told neither way.
 SHRINK = 8.0
 TIMES = 8
 GROWTH = 1.2
@@ -49,7 +51,7 @@ class Estimate(NamedTuple):
     rounding: Array
 
 
-def derivative(f: Steps, x: float, side: int = 0, limit: float = 0.0) -> Estimate:
+def derivative(f: Steps, x: float, side: int = BOTH, limit: float = 0.0) -> Estimate:
     """The slope of ``f(h)`` at h = 0 with an estimate of its error, for each output.
 
     Difference quotients for ever smaller steps are extrapolated to step 0, and the error
@@ -64,16 +66,16 @@ def derivative(f: Steps, x: float, side: int = 0, limit: float = 0.0) -> Estimat
     Args:
         f: the function at x + h, as a function of h.
         x: the point, which sets the scale of the steps.
-        side: 0 for central differences, -1 or 1 for those to the left or right only.
+        side: BOTH for central differences, LEFT or RIGHT for those of one side only.
         limit: an error that is small enough.
     """
     shape = f(0.0).shape
     best = Estimate(np.full(shape, np.nan), np.full(shape, np.inf), np.full(shape, np.inf))
-    base = 4.0 if side == 0 else 2.0  # the error of a quotient is a series in h², or in h
+    base = 4.0 if side == BOTH else 2.0  # the error of a quotient is a series in h², or in h
     with np.errstate(all="ignore"):
         for scale in sorted({max(abs(x), 1.0), abs(x)} - {0.0}, reverse=True):
             former: list[Array] = []
-            for k in range(HALVINGS + 1):
+            for k in range(COUNT):
                 h = (x + FIRST * scale / 2.0**k) - x  # so that x + h is rounded no more
                 quotient, rounding = _quotient(f, h, side)
                 row = [quotient]
@@ -95,7 +97,7 @@ def _better(old: Estimate, new: Estimate, limit: float) -> Estimate:
 
 def _quotient(f: Steps, h: float, side: int) -> tuple[Array, Array]:
     """A difference quotient of step h, and how far rounding may have put it off."""
-    near, far = (-h, h) if side == 0 else (side * h, 2.0 * side * h)
+    near, far = (-h, h) if side == BOTH else (side * h, side * h + side * h)
     low, high = f(near), f(far)
     rounding = EPSILON * np.maximum(np.abs(low), np.abs(high)) / abs(far - near)
     return (high - low) / (far - near), rounding
@@ -118,16 +120,16 @@ def allowed(slopes: Array, f: Steps, x: float, limit: float) -> Array:
         x: the point.
         limit: the tolerance.
     """
-    low, high = _bounds(f, x, 0, limit)
+    low, high = _bounds(f, x, BOTH, limit)
     fine: Array = (low <= slopes) & (slopes <= high)
     if fine.all():
         return fine
-    (left, left_end), (right, right_end) = _bounds(f, x, -1, limit), _bounds(f, x, 1, limit)
+    (left, left_end), (right, right_end) = _bounds(f, x, LEFT, limit), _bounds(f, x, RIGHT, limit)
     fine |= (np.fmin(left, right) <= slopes) & (slopes <= np.fmax(left_end, right_end))
     unknown = np.isnan(left) & np.isnan(right)
     for i in np.flatnonzero(unknown & ~fine):
         fine[i] = np.isnan(slopes[i]) or any(
-            _tends(f, int(i), side, float(slopes[i]), x) for side in (-1, 1)
+            _tends(f, int(i), side, float(slopes[i]), x) for side in (LEFT, RIGHT)
         )
     return fine
 
@@ -150,10 +152,10 @@ def _tends(f: Steps, i: int, side: int, slope: float, x: float) -> bool:
     with np.errstate(all="ignore"):
         quotients = np.array([_quotient(f, h, side)[0][i] for h in steps])
         if np.isinf(slope):
-            size = np.abs(quotients)
-            return bool((size[1:] > GROWTH * size[:-1]).all() and quotients[-1] * slope > 0.0)
+            sizes = quotients * np.sign(slope)
+            return bool((sizes[1:] > GROWTH * np.abs(sizes[:-1])).all())
         gaps = np.abs(quotients - slope)
-        return bool((gaps[1:] < gaps[:-1]).all() and gaps[-1] < NEARER * gaps[0])
+        return bool((gaps[1:] <= gaps[:-1]).all() and gaps[-1] <= NEARER * gaps[0])
 
 
 def refuted(

@@ -327,7 +327,7 @@ def test_each_output_is_judged_by_itself():
 
 def test_what_central_differences_confirm_stays_so_though_the_sides_are_wild():
     """The even part of f cancels in central differences, and leaves no slope on either side."""
-    wild = lambda h: h + 1e-3 * math.sin(1e9 * h * h)
+    wild = lambda h: h + 1e-3 * math.sin(1e18 * h * h)
     f = of(wild, lambda h: h)
     assert allowed(np.array([1.0, 1.0]), f, 1.0, 1e-6).tolist() == [True, True]
     assert allowed(np.array([1.0, 2.0]), f, 1.0, 1e-6).tolist() == [True, False]
@@ -363,6 +363,23 @@ def test_a_slope_may_be_off_by_the_limit_and_ten_times_the_error(limit, reach):
         assert not confirms(f, 7.0 + sign * 1.001 * reach, limit=limit)
 
 
+def test_the_bounds_themselves_are_confirmed():
+    """The slope of 0 is known without error, and not to be had from any other steps."""
+    both = within(lambda h: 0.0, 0.1, 0.05)
+    right = within(lambda h: 0.0 if h >= 0.0 else nan, 0.2, 0.1, 0.05)
+    for f in (both, right):
+        for limit in (0.0, 1e-6):
+            for sign in (1.0, -1.0):
+                assert confirms(f, sign * limit, limit=limit)
+                assert not confirms(f, sign * math.nextafter(limit, 1.0), limit=limit)
+
+
+def test_what_differs_by_less_than_the_limit_overrules_nothing():
+    f = lambda h: 5e-6 * h if abs(h) < 1e-3 else 0.0
+    assert confirms(f, 0.0)
+    assert not confirms(f, 5e-6)
+
+
 def test_what_rounding_hides_is_not_held_against_a_slope():
     """1e10 is rounded to 2.2e-6; one-sided differences of step 0.05 are known to 20 times that."""
     f = lambda h: 1e10
@@ -381,6 +398,13 @@ def test_at_the_end_of_a_domain_a_slope_is_what_the_quotients_tend_to():
             assert not confirms(f, wrong, 0.0)
         for wrong in {0.0, 1.0, -1.0, inf, -inf} - {-slope}:
             assert not confirms(mirror, wrong, 0.0)
+
+
+def test_a_slope_that_one_side_has_is_not_overruled_by_the_other():
+    f = lambda h: math.sqrt(h) if h > 0.0 else 2.0 * h
+    assert confirms(f, 2.0, 0.0)
+    assert not confirms(f, inf, 0.0)
+    assert not confirms(lambda h: -f(-h), -inf, 0.0)
 
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, inf])
@@ -436,6 +460,12 @@ def test_the_first_step_is_a_tenth_of_the_argument_or_of_one(side):
         ends = lambda h, end=end: np.array([h + h * h if abs(h) <= end else nan])
         assert _tends(lambda h, f=ends: f(h / 1.001), 0, side, 1.0 / 1.001, x) is True
         assert _tends(lambda h, f=ends: f(h * 1.001), 0, side, 1.001, x) is False
+
+
+def test_equal_quotients_tend_to_what_they_are():
+    assert _tends(of(lambda h: 0.0), 0, 1, 0.0, 0.0) is True
+    for slope in (1e-9, inf, -inf, nan):
+        assert _tends(of(lambda h: 0.0), 0, 1, slope, 0.0) is False
 
 
 def test_quotients_that_are_infinite_tend_to_nothing():
