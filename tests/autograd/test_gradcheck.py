@@ -734,3 +734,145 @@ def test_the_culprit_among_several_arguments_is_given_by_number():
         r"at \(3\.0, 5\.0\), but finite differences give (6|5\.9999)",
         str(caught.value),
     )
+
+
+def test_the_culprit_among_sequences_is_given_by_number():
+    from autograd.ops import SequenceOp
+
+    op = SequenceOp(
+        "blend", "?", lambda a, b: a[0] * b[0] + a[1] * b[0] * b[1], None,
+        lambda y, a, b: ([b[0], b[0] * b[1]], [a[0] + a[1] * b[1], 2.0 * a[1] * b[0]]),
+        latex="", domain=((-1.0, 1.0),) * 2, kinks=(), doc="a₀b₀ + a₁b₀b₁, wrongly.")  # fmt: skip
+    assert re.search(
+        r"at fault is <op blend>: its partial with respect to argument 3 is 12 at "
+        r"\(1\.0, 2\.0, 3\.0, 4\.0\), but finite differences give 6\n",
+        message(op, [1.0, 2.0], [3.0, 4.0]),
+    )
+
+
+# -- tolerances at their edge ----------------------------------------------------------------
+
+
+def passes(*args, **options):
+    return gradcheck(*args, raise_exception=False, **options)
+
+
+def off_by(error):
+    """5x, with a slope that is wrong by an error: 5 + error."""
+    return wrong("off", lambda x: 5.0 * x, lambda y, x: 5.0 + error + 0.0 * x)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(("rtol", "atol"), [(1e-3, 0.0), (0.0, 1e-3), (1e-4, 1e-5), (1e-9, 1e-2)])
+def test_a_derivative_may_be_wrong_by_the_tolerance(rtol, atol, sign):
+    limit = atol + 5.0 * rtol
+    assert passes(off_by(0.998 * sign * limit), 1.0, rtol=rtol, atol=atol)
+    assert not passes(off_by(1.002 * sign * limit), 1.0, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_tolerance_is_a_millionth_and_a_billionth(order):
+    assert passes(off_by(4.9e-6), 1.0)
+    assert not passes(off_by(5.1e-6), 1.0)
+    tiny = lambda error: wrong("tiny", lambda x: 0.0, lambda y, x: error + 0.0 * x)
+    assert passes(tiny(0.99e-9), 1.0, order=order)
+    assert not passes(tiny(1.02e-9), 1.0, order=order)
+
+
+def test_the_tolerance_is_relative_to_the_largest_derivative():
+    op = off_by(4.9e-5)
+    assert not passes(op, 1.0)
+    assert passes(lambda x, y: op(x) - 50.0 * y, 1.0, 1.0)
+    assert passes(lambda x: [op(x), -50.0 * x], 1.0)
+    assert not passes(lambda x, y: op(x) - 40.0 * y, 1.0, 1.0)
+    # that is, the largest finite one
+    assert not passes(lambda x, y: op(x) + ag.sqrt(y), 1.0, 0.0)
+
+
+def twofold(first, then):
+    """5x, whose rule gives one slope at the first call, and another one at all later calls."""
+    slopes = iter([first])
+    return wrong("twofold", lambda x: 5.0 * x, lambda y, x: next(slopes, then))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(("rtol", "atol"), [(1e-3, 0.0), (0.0, 1e-3), (1e-6, 1e-9)])
+def test_forward_mode_may_differ_from_reverse_mode_by_a_thousandth_of_the_tolerance(
+    rtol, atol, sign
+):
+    limit = atol + 5.0 * rtol
+    assert passes(twofold(5.0, 5.0 + 0.99e-3 * sign * limit), 1.0, rtol=rtol, atol=atol)
+    assert not passes(twofold(5.0, 5.0 + 1.01e-3 * sign * limit), 1.0, rtol=rtol, atol=atol)
+
+
+def test_the_message_of_modes_that_differ():
+    op = twofold(5.0, 5.5)
+    assert message(lambda x, y: [x, x + op(y)], 1.0, 2.0).startswith(
+        "the derivative is wrong: output 1 by argument 1\n"
+        "  reverse mode        5\n"
+        "  forward mode        5.5\n"
+        "  finite differences  5 ± error\n"
+        "  tolerance           5.0e-06\n"
+        "at fault is <op twofold>: its partial with respect to argument 0 is 5.5 at (2.0,), "
+        "but finite differences give 5\n"
+    )
+
+
+def test_the_finite_differences_of_the_message_are_those_of_the_check():
+    """A bend below the tolerance does not count."""
+    op = wrong(
+        "bend", lambda x: 5e-6 * (x - 1.0) if abs(x - 1.0) < 1e-3 else 0.0, lambda y, x: 1e-3
+    )
+    text = message(op, 1.0, atol=1e-6)
+    assert "  finite differences  0 ± error\n" in text
+    assert "but finite differences give 0\n" in text
+    assert "  finite differences  5e-06 ± error\n" in message(op, 1.0, atol=1e-9)
+
+
+def read_with(factor):
+    """x³, with a rule that is off by a factor when it is read with Values."""
+    return wrong(
+        "read", lambda x: x**3, lambda y, x: 3.0 * x**2 * (1.0 if isinstance(x, float) else factor)
+    )
+
+
+@pytest.mark.parametrize("x", [1.0, Value(1.0), 1e-100])
+def test_the_two_readings_of_a_rule_are_the_same_to_nine_digits(x):
+    assert passes(read_with(1.0 + 0.99e-9), x, order=2)
+    with pytest.raises(GradcheckError, match="has two values") as info:
+        gradcheck(read_with(1.0 + 1.01e-9), x, order=2)
+    assert "at fault is <op read>: its partial with respect to argument 0" in str(info.value)
+
+
+def test_two_readings_may_both_be_nan():
+    lost = wrong("lost", lambda x: math.nan, lambda y, x: x * math.nan)
+    assert passes(lost, 1.0, order=2)
+    slip = SECOND_ORDER["scaled for Values"]
+    for f in (
+        lambda x: ag.where(1.0, slip(x), lost(x)),
+        lambda x: ag.where(0.0, lost(x), slip(x)),
+    ):
+        with pytest.raises(GradcheckError, match="at fault is <op scaled>"):
+            gradcheck(f, 1.0, order=2)
+    half = wrong(
+        "half", lambda x: x**3,
+        lambda y, x: 3.0 * x**2 if isinstance(x, float) else x * math.nan)  # fmt: skip
+    with pytest.raises(GradcheckError, match="is 3 read with floats, but nan read with Values"):
+        gradcheck(half, 1.0, order=2)
+    assert not passes(lambda x: half(x) + half(2.0 * x), 1.0, order=2)
+
+
+def test_at_order_two_no_output_hides_the_error_of_another():
+    """The gradient of a plain sum would be right."""
+    op = SECOND_ORDER["detached"]
+    assert not passes(lambda x: [op(x), -op(x)], 0.7, order=2)
+    assert not passes(lambda x: [op(x), op(x), -2.0 * op(x)], 0.7, order=2)
+    assert not passes(lambda x: [op(x), op(x), -op(x)], 0.7, order=2)
+    assert not passes(lambda x: [op(x), x], 0.7, order=2)
+    assert not passes(lambda x: [x, op(x)], 0.7, order=2)
+
+
+def test_at_order_two_one_output_is_weighed_by_one():
+    text = message(lambda x: 5.0 * SECOND_ORDER["half detached"](x), 2.0, order=2)
+    assert "  reverse mode        30\n" in text
+    assert "  finite differences  60 ± error\n" in text
