@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, VerificationError, topological
+import autograd
+from autograd import Table, Value, VerificationError, topological
 from nn import deltas
 from nn.layers import MLP, Activation, Linear, Neuron, Sequential
 from nn.losses import LOSSES
@@ -34,8 +35,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What ``verify`` found; ``print(report)`` shows it as a table."""
+class Report(autograd.Report):
+    """What ``verify`` found; ``print(report)`` and notebooks show it as a table."""
 
     rows: list[Row]
     tolerance: float
@@ -54,29 +55,35 @@ class Report:
             if row.judged and not max(row.loops, row.matrices) <= self.tolerance
         ]
 
-    def __str__(self) -> str:
-        head = ("layer", "quantity", "shape", "by loops", "by matrices", "")
-        table = [head]
-        for row in self.rows:
+    def table(self) -> Table:
+        """A line per quantity, by layer; then the verdict."""
+        lines, wrong = [], set()
+        for number, row in enumerate(self.rows):
             shape = " × ".join(map(str, row.shape)) or "1"
-            verdict = "✗" if row in self.wrong else "✓" if row.judged else "·"
+            if not row.judged:
+                mark = "·"
+            elif max(row.loops, row.matrices) <= self.tolerance:
+                mark = "✓"
+            else:
+                mark = "✗"
+                wrong.add(number)
+            repeated = number > 0 and self.rows[number - 1].layer == row.layer
+            layer = "" if repeated else row.layer
             errors = f"{row.loops:.1e}", f"{row.matrices:.1e}"
-            repeated = len(table) > 1 and self.rows[len(table) - 2].layer == row.layer
-            table.append(("" if repeated else row.layer, row.quantity, shape, *errors, verdict))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
+            lines.append((layer, row.quantity, shape, *errors, mark))
         worst = max(max(row.loops, row.matrices) for row in self.rows)
         verdict = (
             f"engine and backprop by hand agree; the largest relative difference is {worst:.1e}"
             if self.ok
             else f"NOT equal: {len(self.wrong)} of {len(self.rows)} quantities differ"
         )
-        lines.append(f"{verdict} (tolerance {self.tolerance:.0e}).")
+        notes = [f"{verdict} (tolerance {self.tolerance:.0e})."]
         if not all(row.judged for row in self.rows):
-            lines.append(
+            notes.append(
                 "· not judged: the outputs fit the targets so well that no digits are left."
             )
-        return "\n".join(lines)
+        head = ("layer", "quantity", "shape", "by loops", "by matrices", "")
+        return Table(head, tuple(lines), tuple(notes), frozenset(wrong))
 
 
 def verify(
@@ -276,9 +283,7 @@ def _difference(engine: Any, hand: Any, condition: float) -> float:
     engine, hand = np.asarray(engine), np.asarray(hand)
     if engine.shape != hand.shape:
         return float("inf")
-    with np.errstate(all="ignore"):
-        gap = np.where((engine == hand) | (np.isnan(engine) & np.isnan(hand)), 0.0, engine - hand)
-    largest = np.abs(gap).max(initial=0.0)
+    largest = np.abs(Report.differences(engine, hand)).max(initial=0.0)
     if not np.isfinite(largest):
         return float("inf")
     scale = np.abs(hand[np.isfinite(hand)]).max(initial=0.0) * min(condition, _MOST)
