@@ -15,6 +15,7 @@ from autograd.errors import (
 )
 from autograd.explain.report import Report, Table
 from autograd.explain.verify import Verification, verify
+from autograd.explain import Explanation, NetworkExplanation, explain
 from autograd.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd.functions import log_softmax, softmax
 from autograd.gradcheck import gradcheck
@@ -94,7 +95,7 @@ __all__ = [
     "activate", "affine", "dot", "log_softmax", "logsumexp", "mean", "norm", "prod", "softmax",
     "sum",
     # looking at graphs
-    "topological", "draw", "Drawing",
+    "topological", "draw", "Drawing", "explain", "Explanation", "NetworkExplanation",
     # the op table
     "TABLE", "Op", "custom_op",
     # errors

@@ -2,3 +2,7 @@
 
 Everything here only reads the graph.
 """
+
+from autograd.explain.explanation import Explanation, NetworkExplanation, explain
+
+__all__ = ["Explanation", "NetworkExplanation", "explain"]

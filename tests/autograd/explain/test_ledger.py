@@ -12,30 +12,6 @@ from autograd import GraphError, Value
 from autograd.explain.ledger import Ledger
 from autograd.explain.paths import count_paths, largest_paths
 
-STEPS = [
-    lambda a, b, c: a + b,
-    lambda a, b, c: a * b,
-    lambda a, b, c: (a - b).tanh(),
-    lambda a, b, c: autograd.dot([a, b, a], [c, a, b]),
-    lambda a, b, c: autograd.maximum(a, b),
-    lambda a, b, c: autograd.where(a > 0, b, c),
-    lambda a, b, c: autograd.sum([a, b, c, a]).sin(),
-    lambda a, b, c: a.relu(),
-    lambda a, b, c: a / (1.0 + b * b),
-    lambda a, b, c: autograd.logsumexp([a, b, c]),
-]
-
-
-def random_graph(seed, size=40):
-    """A graph with much reuse, of operators, functions and sequences, and its leaves."""
-    rng = np.random.default_rng(seed)
-    leaves = [Value(number) for number in rng.normal(size=4)]
-    nodes = [*leaves, Value(0.7, requires_grad=False)]
-    for _ in range(size):
-        a, b, c = (nodes[i] for i in rng.integers(len(nodes), size=3))
-        nodes.append(STEPS[rng.integers(len(STEPS))](a, b, c))
-    return autograd.sum(nodes[-6:]), leaves
-
 
 def all_paths(ledger, node):
     """Every path by brute force, as (nodes, factors)."""
@@ -49,7 +25,7 @@ def all_paths(ledger, node):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_the_terms_of_every_node_sum_to_its_gradient_bit_for_bit(seed):
+def test_the_terms_of_every_node_sum_to_its_gradient_bit_for_bit(seed, random_graph):
     loss, leaves = random_graph(seed)
     ledger = Ledger(loss)
     assert all(leaf.grad == 0.0 for leaf in leaves)
@@ -105,7 +81,7 @@ def test_a_zero_adjoint_meets_no_infinite_partial_and_an_unselected_argument_get
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_paths_are_counted_and_ranked_as_by_brute_force(seed):
+def test_paths_are_counted_and_ranked_as_by_brute_force(seed, random_graph):
     loss, _ = random_graph(seed, size=14)
     ledger = Ledger(loss)
     count = count_paths(ledger)
