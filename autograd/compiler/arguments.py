@@ -105,15 +105,28 @@ class Call:
         for index in range(1 if self.batch is None else self.batch):
             yield self.arguments(self.sample(index))
 
+    @property
+    def origins(self) -> tuple[np.ndarray, list[str]]:
+        """Per number the array that it belongs to, and the name of its argument."""
+        columns = [np.full(len(each), i) for i, each in enumerate(self.columns)]
+        letters: list[str] = []
+        for position, (tree, _, _) in enumerate(self._parts):
+            letters += [_letter(position)] * (tree.size if tree is not None else 0)
+        return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64), letters
+
     def nodes(self) -> list[Value]:
         """Traced nodes for the numbers of a sample, labelled x[0], x[1], …, y[0] and so on."""
         labels: list[str] = []
         for position, (tree, _, _) in enumerate(self._parts):
             if tree is not None:
-                letter = _LETTERS[position] if position < len(_LETTERS) else f"x{position}"
+                letter = _letter(position)
                 single = tree.shape == ()
                 labels += [letter if single else f"{letter}[{i}]" for i in range(tree.size)]
         return [traced(number, label) for number, label in zip(self.sample(0), labels, strict=True)]
+
+
+def _letter(position: int) -> str:
+    return _LETTERS[position] if position < len(_LETTERS) else f"x{position}"
 
 
 def _stacked(arg: Any, what: str) -> tuple[list[np.ndarray], Tree]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd.compiler.arguments import Call
 from autograd.compiler.graph import Graph, verify, without_dead_code
 from autograd.compiler.levels import Levels
+from autograd.compiler.rolled import Vectors, vectors
 
 
 @dataclass(eq=False)
@@ -17,10 +19,9 @@ class Built:
 
     graph: Graph
     tier: Any
-    batched: np.ndarray
 
     def run(
-        self, parameters: np.ndarray, call: Any, scale: float, gradient: bool
+        self, parameters: np.ndarray, call: Call, scale: float, gradient: bool
     ) -> tuple[list[Any], np.ndarray | None]:
         """The outputs, and the gradients of all parameters or None."""
         stacked, shared = call.numbers()
@@ -29,11 +30,14 @@ class Built:
     @property
     def source(self) -> str:
         """The program as text."""
-        return str(self.tier)
+        return self.tier.both.text if isinstance(self.tier, Vectors) else str(self.tier)
 
     @property
     def stats(self) -> dict[str, Any]:
         """Figures."""
+        if isinstance(self.tier, Vectors):
+            lines = self.tier.both.lines
+            return {"nodes": self.graph.n_ops, "instructions": lines, "tier": "vectors"}
         return {"nodes": self.graph.n_ops, "instructions": len(self.tier.runs), "tier": "levels"}
 
     def formulas(self) -> str:
@@ -45,8 +49,14 @@ class Built:
         return self.source
 
 
-def build(graph: Graph, batched: np.ndarray, has_batch: bool) -> Built:
+def build(graph: Graph, call: Call) -> Built:
     """The program of a graph."""
     verify(graph, "trace")
     graph = verify(without_dead_code(graph), "without_dead_code")
-    return Built(graph, Levels(graph, batched), batched)
+    has_batch = call.batch is not None
+    columns, letters = call.origins
+    limit = 400 if has_batch else max(40, graph.n_ops // 8)
+    found = vectors(graph, call.batched, columns, letters, has_batch, limit)
+    if found is not None:
+        return Built(graph, found)
+    return Built(graph, Levels(graph, call.batched))

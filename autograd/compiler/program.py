@@ -231,7 +231,7 @@ class Program:
             )
         leaves = known + others
         wanted = [leaf.requires_grad for leaf in leaves]
-        built = build(graph, call.batched, call.batch is not None)
+        built = build(graph, call)
         return _Compiled(environment, built, leaves, wanted, _names(environment, leaves), tree[0])
 
     def _value_and_gradient(self, compiled: _Compiled, call: Call) -> tuple[Any, np.ndarray]:

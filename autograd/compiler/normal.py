@@ -1,0 +1,254 @@
+"""The sum-of-products normal form: which nodes are sums, and of which terms.
+
+A sum, a product, a dot or an affine node that only one other sum uses is no result of its
+own: it dissolves into its user, as far as its terms are of one or two factors. So every way
+to write w·x + b - any order, any nesting, any signs - becomes the same list of terms.
+
+What is distributed, and what is not: a constant over a sum of single factors is, over a sum
+that holds products it is not, for that would tear a matrix product apart. Constants that
+multiply a number stay factors, as data, for the labels of samples differ where nothing else
+does. Not exact in floating point: the order of additions, and x / c as x · (1/c).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.graph import LITERAL, Graph
+from autograd.op import Op
+
+_ADD, _SUBTRACT, _NEGATIVE, _POSITIVE, _MULTIPLY, _DIVIDE, _SUM, _DOT, _AFFINE, _MEAN = range(10)
+_KINDS: dict[Op, int] = {
+    ops.add: _ADD, ops.subtract: _SUBTRACT, ops.negative: _NEGATIVE, ops.positive: _POSITIVE,
+    ops.multiply: _MULTIPLY, ops.divide: _DIVIDE, ops.total: _SUM, ops.dot: _DOT,
+    ops.affine: _AFFINE, ops.mean: _MEAN,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Normal:
+    """A graph with its sums taken apart.
+
+    Attributes:
+        graph: the graph.
+        is_sum: whether a node is a sum of the terms ``starts[i]`` to ``starts[i + 1]``.
+        dissolved: whether a node is part of another's terms and nothing else.
+        starts: first term of every node.
+        coefficient, left, right: of the terms; right is -1 where there is one factor.
+    """
+
+    graph: Graph
+    is_sum: np.ndarray
+    dissolved: np.ndarray
+    starts: np.ndarray
+    coefficient: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+
+    def __str__(self) -> str:
+        """One line per node that is a sum: ``7 = 1.0·0·3 + 1.0·1·4 + 1.0·2``."""
+        lines = []
+        for node in np.flatnonzero(self.is_sum).tolist():
+            terms = []
+            for t in range(self.starts[node], self.starts[node + 1]):
+                factors = [f"{self.coefficient[t]:g}", str(self.left[t])]
+                factors += [str(self.right[t])] if self.right[t] >= 0 else []
+                terms.append("·".join(factors))
+            lines.append(f"{node} = {' + '.join(terms)}")
+        return "\n".join(lines)
+
+
+def simpler_powers(graph: Graph) -> Graph:
+    """Powers with the literal exponents 2, 1 and -1 as square, x itself, and reciprocal."""
+    if ops.power not in graph.rows:
+        return graph
+    power = graph.rows.index(ops.power)
+    code, starts, args = graph.code.copy(), graph.starts, graph.args
+    rows = list(graph.rows)
+    drop = np.zeros(len(args), dtype=bool)
+    for node in np.flatnonzero(code == power).tolist():
+        exponent = args[starts[node] + 1]
+        if graph.code[exponent] != LITERAL:
+            continue
+        op = {2.0: ops.square, 1.0: ops.positive, -1.0: ops.reciprocal}.get(graph.number[exponent])
+        if op is not None:
+            if op not in rows:
+                rows.append(op)
+            code[node] = rows.index(op)
+            drop[starts[node] + 1] = True
+    gone = np.concatenate([[0], np.cumsum(drop)])
+    return replace(
+        graph, rows=tuple(rows), code=code, starts=starts - gone[starts], args=args[~drop]
+    )
+
+
+def sums_of_products(graph: Graph) -> Normal:
+    """The normal form of a graph."""
+    n = len(graph)
+    kind_of = [_KINDS.get(op, -1) for op in graph.rows]
+    code, starts, args = graph.code.tolist(), graph.starts.tolist(), graph.args.tolist()
+    number, active = graph.number.tolist(), graph.active.tolist()
+    kind = [kind_of[c] if c >= 0 else -1 for c in code]
+    literal = [c == LITERAL for c in code]
+    for i in range(n):
+        if kind[i] == _DIVIDE and not _divides(literal, number, args[starts[i] + 1]):
+            kind[i] = -1
+    uses = np.bincount(graph.args, minlength=n)
+    uses[graph.outputs] += 2
+    used_once = (uses == 1).tolist()
+
+    def may_dissolve(i: int) -> bool:
+        if kind[i] < 0 or not used_once[i]:
+            return False
+        if kind[i] == _AFFINE and graph.labels[i]:
+            return False  # a z that has a name keeps it
+        return active[i] or not any(active[a] for a in args[starts[i] : starts[i + 1]])
+
+    free = [may_dissolve(i) for i in range(n)]
+    # Whether a node that dissolves has single factors only.
+    pure = [True] * n
+    for i in range(n):
+        k = kind[i]
+        if k == _MULTIPLY:
+            a, b = args[starts[i]], args[starts[i] + 1]
+            pure[i] = (literal[a] and (not free[b] or pure[b])) or (
+                literal[b] and (not free[a] or pure[a])
+            )
+        elif k in (_DOT, _AFFINE):
+            pure[i] = False
+        elif k >= 0:
+            pure[i] = all(not free[a] or pure[a] for a in args[starts[i] : starts[i + 1]])
+
+    owner = list(range(n))
+    scale = [1.0] * n
+    dissolved = [False] * n
+    to: list[int] = []
+    coefficient: list[float] = []
+    left: list[int] = []
+    right: list[int] = []
+
+    def term(o: int, c: float, a: int, b: int) -> None:
+        to.append(o)
+        coefficient.append(c)
+        left.append(a)
+        right.append(b)
+
+    def summand(o: int, c: float, i: int) -> None:
+        if free[i]:
+            owner[i], scale[i], dissolved[i] = o, c, True
+        else:
+            term(o, c, i, -1)
+
+    def product(o: int, c: float, a: int, b: int) -> None:
+        """A term of two factors, without the signs and constants of either."""
+        pair = [a, b]
+        for side in (0, 1):
+            while free[pair[side]]:
+                i = pair[side]
+                first = args[starts[i]]
+                if kind[i] == _NEGATIVE:
+                    c, inner = -c, first
+                elif kind[i] == _POSITIVE:
+                    inner = first
+                elif kind[i] == _DIVIDE:
+                    c, inner = c / number[args[starts[i] + 1]], first
+                elif kind[i] == _MULTIPLY and literal[first]:
+                    c, inner = c * number[first], args[starts[i] + 1]
+                elif kind[i] == _MULTIPLY and literal[args[starts[i] + 1]]:
+                    c, inner = c * number[args[starts[i] + 1]], first
+                else:
+                    break
+                dissolved[i] = True
+                owner[i] = -1
+                pair[side] = inner
+        term(o, c, *pair)
+
+    for i in range(n - 1, -1, -1):
+        k = kind[i]
+        if k < 0 or owner[i] < 0:
+            continue
+        o, c = owner[i], scale[i]
+        start, stop = starts[i], starts[i + 1]
+        if k == _ADD:
+            summand(o, c, args[start + 1])
+            summand(o, c, args[start])
+        elif k == _MULTIPLY:
+            a, b = args[start], args[start + 1]
+            if literal[a] and free[b] and pure[b]:
+                summand(o, c * number[a], b)
+            elif literal[b] and free[a] and pure[a]:
+                summand(o, c * number[b], a)
+            else:
+                product(o, c, a, b)
+        elif k == _SUBTRACT:
+            summand(o, -c, args[start + 1])
+            summand(o, c, args[start])
+        elif k in (_NEGATIVE, _POSITIVE):
+            summand(o, -c if k == _NEGATIVE else c, args[start])
+        elif k == _DIVIDE:
+            a, c = args[start], c / number[args[start + 1]]
+            if free[a] and pure[a]:
+                summand(o, c, a)
+            else:
+                term(o, c, a, -1)
+        elif k in (_SUM, _MEAN):
+            c = c / (stop - start) if k == _MEAN else c
+            for a in args[start:stop][::-1]:
+                if k == _MEAN and free[a] and not pure[a]:
+                    term(o, c, a, -1)
+                else:
+                    summand(o, c, a)
+        else:
+            m = (stop - start) // 2
+            for b in args[start + 2 * m : stop]:
+                summand(o, c, b)
+            w, x = args[start : start + m], args[start + m : start + 2 * m]
+            if any(map(free.__getitem__, w + x)):
+                for a, b in zip(w[::-1], x[::-1], strict=True):
+                    product(o, c, a, b)
+            else:
+                to += [o] * m
+                coefficient += [c] * m
+                left += w[::-1]
+                right += x[::-1]
+
+    owners = np.array(to[::-1], dtype=np.int64)
+    order = np.argsort(owners, kind="stable")
+    counts = np.bincount(owners, minlength=n)
+    gone = np.array(dissolved, dtype=bool)
+    is_sum = np.array([k >= 0 for k in kind], dtype=bool) & ~gone
+    return Normal(
+        graph, is_sum, gone, np.concatenate([[0], np.cumsum(counts)]),
+        np.array(coefficient[::-1], dtype=np.float64)[order],
+        np.array(left[::-1], dtype=np.int64)[order], np.array(right[::-1], dtype=np.int64)[order],
+    )  # fmt: skip
+
+
+def _divides(literal: list[bool], number: list[float], i: int) -> bool:
+    """Whether x / c can be written as x · (1/c)."""
+    if not literal[i] or number[i] == 0.0 or not math.isfinite(number[i]):
+        return False
+    return 1e-300 < abs(1.0 / number[i]) < 1e300
+
+
+def verify(normal: Normal, after: str) -> Normal:
+    """The normal form itself, if it is one.
+
+    Raises:
+        AssertionError: naming the pass after which it is not.
+    """
+    graph = normal.graph
+    factors = np.concatenate([normal.left, normal.right[normal.right >= 0]])
+    found = [
+        (not normal.dissolved[factors].any(), "a factor has dissolved"),
+        (not normal.dissolved[graph.outputs].any(), "an output has dissolved"),
+        (bool((np.diff(normal.starts)[normal.is_sum] >= 0).all()), "terms"),
+    ]
+    for fine, what in found:
+        if not fine:
+            raise AssertionError(f"after {after}: {what}")
+    return normal

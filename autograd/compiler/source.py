@@ -1,0 +1,302 @@
+"""A vector program as Python source that reads like backprop by hand, and can be run."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd.compiler import vector
+from autograd.compiler.spelling import ATOM, for_arrays, number
+from autograd.compiler.vector import Instruction, Operand, VectorProgram
+
+_LONG = 72  # an expression longer than this gets a line of its own
+
+
+@dataclass(eq=False)
+class Source:
+    """Source text, what its lines stand for, and the function."""
+
+    text: str
+    function: Callable[..., Any]
+    nodes: dict[int, np.ndarray]  # by line, from 1
+    lines: int  # of instructions
+
+
+def write(program: VectorProgram, gradient: bool) -> Source:
+    """The source of the forward pass, or of both."""
+    return _Writer(program, gradient).source()
+
+
+class _Writer:
+    def __init__(self, program: VectorProgram, gradient: bool):
+        self.program, self.gradient = program, gradient
+        self.dialect = for_arrays()
+        self.names = dict(program.names)
+        self.text: dict[int, tuple[str, int]] = {}
+        self.lines: list[str] = []
+        self.nodes: dict[int, np.ndarray] = {}
+        self.constants = 0
+        results = [operand for operand, _ in program.outputs]
+        if gradient:
+            results += [operand for _, operand in program.gradients]
+        self.needed = self._needed(results)
+        self.uses = np.zeros(len(program.instructions), dtype=np.int64)
+        for index in self.needed:
+            for arg in program.instructions[index].references:
+                self.uses[arg] += 1
+        for result in results:
+            if not isinstance(result, float):
+                self.uses[result] += 2
+
+    def _needed(self, results: list[Operand]) -> list[int]:
+        stack = [each for each in results if not isinstance(each, float)]
+        seen: set[int] = set()
+        while stack:
+            each = stack.pop()
+            if each not in seen:
+                seen.add(each)
+                stack += self.program.instructions[each].references
+        return sorted(seen)
+
+    def source(self) -> Source:
+        """All of it."""
+        program = self.program
+        arguments = "p, X, u, B"
+        self.lines.append(f"def program({arguments}):")
+        backwards = False
+        for index in self.needed:
+            each = program.instructions[index]
+            if index >= program.forward and not backwards:
+                backwards = True
+                self.lines.append("    # backwards")
+            self._line(index, each)
+        outputs = [self._result(operand) for operand, _ in program.outputs]
+        parts = program.gradients if self.gradient else []
+        gradients = [self._result(operand) for _, operand in parts]
+        results = f"({''.join(f'{each}, ' for each in outputs).strip()})"
+        if self.gradient:
+            results += f", ({''.join(f'{each}, ' for each in gradients).strip()})"
+        self.lines.append(f"    return {results}")
+        text = "\n".join(self.lines) + "\n"
+        name = f"<autograd.compile {id(self):x}>"
+        exec(compile(text, name, "exec"), self.dialect.names)
+        linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+        return Source(
+            text, self.dialect.names["program"], self.nodes,
+            sum("=" in line and not line.lstrip().startswith("#") for line in self.lines),
+        )  # fmt: skip
+
+    def _result(self, operand: Operand) -> str:
+        return number(operand) if isinstance(operand, float) else self.text[operand][0]
+
+    def _line(self, index: int, each: Instruction) -> None:
+        """Write an instruction down: as a line, or to be put into the one that uses it."""
+        text, binds = self._expression(index, each)
+        cheap = each.kind in (vector.LIFT, vector.COUNT) or (each.kind == vector.PARAMETER and 0)
+        alone = index in self.names or self.uses[index] != 1 or len(text) > _LONG
+        if each.kind in (vector.PARAMETER, vector.INPUT, vector.CONSTANT):
+            alone = True
+        if cheap or (each.kind == vector.ACCESS and len(text) < 16 and index not in self.names):
+            alone = False
+        if not alone:
+            self.text[index] = text, binds
+            return
+        if index not in self.names:
+            self.names[index] = self._fresh("c" if each.kind == vector.CONSTANT else "v")
+        name = self.names[index]
+        if each.kind == vector.CONSTANT:
+            self.dialect.names[name] = each.data
+            self.text[index] = name, ATOM
+            return
+        self.text[index] = name, ATOM
+        note = f"  # {self.program.notes[index]}" if index in self.program.notes else ""
+        self.lines.append(f"    {name} = {text}{note}")
+        if index in self.program.nodes:
+            self.nodes[len(self.lines)] = self.program.nodes[index]
+
+    def _fresh(self, letter: str) -> str:
+        taken = set(self.names.values()) | set(self.dialect.names)
+        self.constants += 1
+        while f"{letter}{self.constants}" in taken:
+            self.constants += 1
+        return f"{letter}{self.constants}"
+
+    def _keep(self, index: np.ndarray) -> str:
+        """A name for an index that is too long to be written down."""
+        name = self._fresh("at")
+        self.dialect.names[name] = index
+        return name
+
+    # -- expressions -------------------------------------------------------------------------
+
+    def _arg(self, operand: Operand) -> tuple[str, int]:
+        if isinstance(operand, float):
+            return number(operand), (ATOM if operand >= 0 else 3)
+        return self.text[operand]
+
+    def _tight(self, operand: Operand) -> str:
+        text, binds = self._arg(operand)
+        return text if binds >= ATOM else f"({text})"
+
+    def _expression(self, index: int, each: Instruction) -> tuple[str, int]:
+        kind, program = each.kind, self.program
+        if kind == vector.PARAMETER:
+            return places("p", each.data, len_of(program, vector.PARAMETER), self._keep), ATOM
+        if kind == vector.INPUT:
+            name = "X" if each.batch else "u"
+            return places(name, each.data, -1, self._keep, bool(each.batch)), ATOM
+        if kind == vector.CONSTANT:
+            return "", ATOM
+        if kind == vector.COUNT:
+            return "B", ATOM
+        if kind == vector.MAP:
+            assert each.op is not None
+            return self.dialect.call(each.op, [self._arg(arg) for arg in each.args])
+        if kind == vector.ALONG:
+            assert each.op is not None
+            args = ", ".join(self._arg(arg)[0] for arg in each.args)
+            return f"{self.dialect.function(each.op)}({args})", ATOM
+        if kind == vector.SLOPES:
+            name = self._fresh("slopes")
+            rule: Any = each.op.partials  # type: ignore[union-attr]
+            self.dialect.names[name] = lambda y, x: np.stack(rule(y, list(x))[0])
+            return f"{name}({', '.join(self._arg(arg)[0] for arg in each.args)})", ATOM
+        if kind == vector.JOIN:
+            return f"np.concatenate([{', '.join(self._arg(arg)[0] for arg in each.args)}])", ATOM
+        if kind == vector.CONTRACT:
+            return self._contract(each)
+        source = program.instructions[each.args[0]] if each.references else None
+        text = self._tight(each.args[0])
+        if kind == vector.LIFT:
+            assert source is not None
+            return f"{text}[{':, ' * len(source.shape)}None]", ATOM
+        if kind == vector.FILL:
+            shape = "".join(f"{n}, " for n in each.shape) + (
+                "B, " if each.batch == 2 else "1, " * each.batch
+            )
+            return f"np.broadcast_to({self._arg(each.args[0])[0]}, ({shape.rstrip()}))", ATOM
+        assert source is not None
+        if kind == vector.SUM:
+            axes, batch = each.data
+            every = [*axes, *([len(source.shape)] * batch)]
+            if len(every) == len(source.shape) + (source.batch > 0):
+                return f"{text}.sum()", ATOM
+            axis = every[0] if len(every) == 1 else tuple(every)
+            return f"{text}.sum(axis={axis})", ATOM
+        if kind == vector.ACCESS:
+            return access(text, source, each.data, self._keep), ATOM
+        assert kind == vector.SCATTER
+        self.dialect.names["scatter"] = scatter
+        name = self._keep(each.data)
+        return f"scatter({self._arg(each.args[0])[0]}, {name}, {each.shape})", ATOM
+
+    def _contract(self, each: Instruction) -> tuple[str, int]:
+        a, b = each.args
+        first, second = self.program.instructions[a], self.program.instructions[b]
+        x, y = self._tight(a), self._tight(b)
+        deep = len(second.shape) + (second.batch > 0) > 2
+        if each.data == "nt":
+            if len(first.shape) + (first.batch > 0) == 1:
+                return f"np.outer({self._arg(a)[0]}, {self._arg(b)[0]})", ATOM
+            if deep:
+                x, y = f"{x}.reshape({first.shape[0]}, -1)", f"{y}.reshape({second.shape[0]}, -1)"
+            return f"{x} @ {y}.T", 4
+        x = f"{x}.T" if each.data == "tn" else x
+        if not deep:
+            return f"{x} @ {y}", 4
+        shape = ", ".join([*map(str, each.shape), *(["B"] if each.batch else [])])
+        return f"({x} @ {y}.reshape({second.shape[0]}, -1)).reshape({shape})", ATOM
+
+
+def len_of(program: VectorProgram, kind: str) -> int:
+    """One more than the largest place of that kind."""
+    tops = [
+        int(each.data.max())
+        for each in program.instructions
+        if each.kind == kind and each.data.size
+    ]
+    return max(tops, default=-1) + 1
+
+
+def places(
+    name: str,
+    index: np.ndarray,
+    size: int,
+    keep: Callable[[np.ndarray], str],
+    batched: bool = False,
+) -> str:
+    """Source for elements of a flat array by index: a slice where that says it."""
+    flat = index.ravel()
+    shape = ", ".join(map(str, index.shape)) + (", -1" if batched and index.shape else "")
+    if index.shape == ():
+        return f"{name}[{int(index)}]"
+    start = int(flat[0]) if len(flat) else 0
+    if (flat == np.arange(start, start + len(flat))).all():
+        text = f"{name}[{start}:{start + len(flat)}]"
+        return text if index.ndim == 1 else f"{text}.reshape({shape})"
+    if index.ndim == 2 and not batched:
+        rows, columns = index.shape
+        step = int(index[1, 0] - index[0, 0]) if rows > 1 else columns
+        grid = start + step * np.arange(rows)[:, np.newaxis] + np.arange(columns)
+        if step >= columns and (index == grid).all() and start + rows * step <= size:
+            text = f"{name}[{start}:{start + rows * step}].reshape({rows}, {step})"
+            return f"{text}[:, :{columns}]"
+    if index.ndim == 1 and len(flat) > 1:
+        step = int(flat[1] - flat[0])
+        if step > 0 and (flat == start + step * np.arange(len(flat))).all():
+            return f"{name}[{start}:{int(flat[-1]) + 1}:{step}]"
+    if len(flat) <= 8 and index.ndim == 1:
+        return f"{name}[{flat.tolist()}]"
+    return f"{name}[{keep(index)}]"
+
+
+def access(
+    text: str, source: Instruction, index: np.ndarray, keep: Callable[[np.ndarray], str]
+) -> str:
+    """Source for elements of an array by index: as plain as it can be said."""
+    shape, flat = source.shape, index.ravel()
+    size = int(np.prod(shape))
+    batch = source.batch > 0
+    if len(flat) == size and (flat == np.arange(size)).all():
+        if len(shape) == 1 and index.shape == (*shape, 1):
+            return f"{text}[:, None]"
+        if index.shape == (1, *shape):
+            return f"{text}[None]"
+        return f"{text}.reshape({', '.join([*map(str, index.shape), *(['-1'] * batch)]) or '()'})"
+    turned = len(shape) == 2 and not batch and index.shape == shape[::-1]
+    if turned and (index.T.ravel() == np.arange(size)).all():
+        return f"{text}.T"
+    if index.ndim == 0:
+        return f"{text}[{', '.join(map(str, np.unravel_index(int(index), shape)))}]"
+    if len(shape) == 1 and index.ndim == 1:
+        start = int(flat[0])
+        if (flat == np.arange(start, start + len(flat))).all():
+            return f"{text}[{start}:{start + len(flat)}]"
+    if len(shape) == 2:
+        row, column = np.unravel_index(flat, shape)
+        if index.ndim == 1 and (row == row[0]).all() and (column == np.arange(shape[1])).all():
+            return f"{text}[{row[0]}]"
+    if len(shape) != 1:
+        text = f"{text}.reshape({', '.join([str(size), *(['-1'] * batch)])})"
+    if len(flat) <= 8 and index.ndim == 1:
+        return f"{text}[{flat.tolist()}]"
+    return f"{text}[{keep(index)}]"
+
+
+def scatter(values: np.ndarray, index: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros with values added at these places of the elements; places may come twice."""
+    width = values.shape[index.ndim :]
+    size = int(np.prod(shape))
+    flat = values.reshape(index.size, *width)
+    places = index.ravel()
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    heads = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    found = np.zeros((size, *width))
+    if len(places):
+        found[ordered[heads]] = np.add.reduceat(flat[order], heads, axis=0)
+    return found.reshape(*shape, *width)
