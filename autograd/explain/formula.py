@@ -334,8 +334,8 @@ def _written_sum(terms: Sequence[Formula], style: Style) -> str:
     first = next((place for place, term in enumerate(terms) if _coefficient(term) > 0), 0)
     terms = (terms[first], *terms[:first], *terms[first + 1 :])
     shown = terms
-    if style.most is not None and len(terms) > style.most:
-        shown = terms[: max(style.most - 1, 1)]
+    if style.most is not None and len(terms) > style.most + 1:
+        shown = terms[: style.most]
     text = shown[0].show(style, 1)
     for term in shown[1:]:
         each = term.show(style, 1)

@@ -29,10 +29,10 @@ class Group:
     def text(self, digits: int = 4, limit: int = 5) -> str:
         """The form, and under it the equations in numbers, at most ``limit`` of them."""
         if len(self.members) == 1:
-            return self.members[0].text(digits, limit)
+            return self.members[0].text(digits, _terms(limit))
         where = "; ".join(f"{letter} = {_range(run)}" for letter, run in self.ranges.items())
         lines = [f"{self.left} = {self.right}   for {where}"]
-        style = Style(digits=digits, most=limit)
+        style = Style(digits=digits, most=_terms(limit))
         for each in self.members[:limit]:
             lines.append(f"  {each.left} = {each.right.show(style)} = {style.number(each.value)}")
         if len(self.members) > limit:
@@ -42,8 +42,8 @@ class Group:
     def latex(self, digits: int = 4, limit: int = 5) -> str:
         """The same as lines of an ``aligned`` block."""
         if len(self.members) == 1:
-            return self.members[0].latex(digits, limit)
-        names, style = Style(latex=True), Style(latex=True, digits=digits, most=limit)
+            return self.members[0].latex(digits, _terms(limit))
+        names, style = Style(latex=True), Style(latex=True, digits=digits, most=_terms(limit))
         where = "; ".join(rf"{letter} = {_range(run, True)}" for letter, run in self.ranges.items())
         lines = [rf"{self.left.show(names)} &= {self.right.show(names)} \qquad {where}"]
         for each in self.members[:limit]:
@@ -52,6 +52,11 @@ class Group:
         if len(self.members) > limit:
             lines.append(rf"&\text{{and {len(self.members) - limit} more}}")
         return " \\\\\n".join(lines)
+
+
+def _terms(limit: int) -> int:
+    """How many terms of a sum are written out, where ``limit`` equations are."""
+    return max(limit, 6)
 
 
 def _range(numbers: list[int], latex: bool = False) -> str:
