@@ -15,23 +15,31 @@ from typing import Any
 
 import numpy as np
 
-SQRT_HALF = math.sqrt(0.5)
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 ONE_OVER_SQRT_TWO_PI = 1.0 / math.sqrt(2.0 * math.pi)
+ONE_OVER_SQRT_TWO_PI_LOW = -2.49232720227773e-17  # what rounding took from it
+# 128 log 2, as a multiple of 2⁻⁴³, and the rest of it
+LOG_128_TWOS, LOG_128_TWOS_LOW = 88.7228391116729, 1.0244436292813729e-13
 TINY = 2.0**-1000  # smaller results may have lost digits on the way
+HUGE = 2.0**990  # larger numbers cannot be split into halves
+SPLITTER = 2.0**27 + 1.0
 
 
 def _exact_product(a: Any, b: Any) -> tuple[Any, Any]:
     """(p, e) with p = fl(a b) and a b = p + e exactly (Dekker 1971); for floats and arrays."""
     p = a * b
-    a_high, a_low = _halves(a)
-    b_high, b_low = _halves(b)
+    shifted = SPLITTER * a  # as in _halves; this one is called often
+    a_high = shifted - (shifted - a)
+    a_low = a - a_high
+    shifted = SPLITTER * b
+    b_high = shifted - (shifted - b)
+    b_low = b - b_high
     return p, ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
 def _halves(a: Any) -> tuple[Any, Any]:
     """a as a sum of two numbers of 26 bits each, whose products are exact (Veltkamp 1968)."""
-    shifted = 134217729.0 * a  # 2²⁷ + 1
+    shifted = SPLITTER * a
     high = shifted - (shifted - a)
     return high, a - high
 
@@ -40,6 +48,64 @@ def _difference_error(a: Any, b: Any, difference: Any) -> Any:
     """What rounding took from difference = fl(a - b) (Knuth 1969, TwoSum)."""
     b_part = a - difference
     return (a - (difference + b_part)) + (b_part - b)
+
+
+def _times_exp(a: float, a_low: float, exponent: float, rest: float = 0.0) -> float:
+    """(a + a_low) exp(exponent + rest), also where exp by itself would be too small for a double.
+
+    It is rounded twice, in exp and at the end.
+    """
+    shift = 0
+    if exponent < -600.0:
+        exponent += LOG_128_TWOS  # exactly
+        rest += LOG_128_TWOS_LOW
+        shift = -128
+    e = math.exp(exponent)
+    y, error = _exact_product(a, e)
+    y += error + e * a_low + y * rest
+    return math.ldexp(y, shift) if shift else y
+
+
+def _exp_in_integers(x: int, bits: int) -> int:
+    """2ᵇ exp(x / 2ᵇ) for b = bits, but for the last few: the series of its 2¹⁶th root, squared."""
+    x >>= 16
+    term = power = 1 << bits
+    n = 0
+    while term:
+        n += 1
+        term = (term * x >> bits) // n
+        power += term
+    for _ in range(16):
+        power = power * power >> bits
+    return power
+
+
+def _in_integers(x: float, bits: int) -> int:
+    """2ᵇ x for b = bits."""
+    numerator, denominator = x.as_integer_ratio()
+    return (numerator << bits) // denominator
+
+
+def tanh(x: float) -> float:
+    if not (0.1 < x < 0.6 or -0.6 < x < -0.1):
+        return math.tanh(x)
+    t = math.expm1(2.0 * abs(x))  # here that of the GNU C library is off by up to 2.2 ulps
+    whole = t + 2.0
+    quotient = t / whole
+    quotient -= quotient * ((t - (whole - 2.0)) / whole)  # what rounding took from t + 2
+    return quotient if x > 0.0 else -quotient
+
+
+def tanh_slope(x: float) -> float:
+    t = -2.0 * abs(x)
+    if t < -600.0:
+        return _times_exp(4.0, 0.0, t)
+    slope: float = 4.0 * _over_square_of_sum(math.exp(t))
+    return slope
+
+
+def tanh_slope_array(x: Any) -> Any:
+    return 4.0 * _over_square_of_sum(np.exp(-2.0 * np.abs(x)))
 
 
 def cbrt(x: float) -> float:
@@ -121,6 +187,37 @@ def exp_difference_array(a: Any, b: Any) -> Any:
     return np.where(np.isinf(e), e, e + e * error)
 
 
+def weight(a: float, b: float, c: float) -> float:
+    difference = a - b
+    rest = difference - c
+    e = math.exp(rest)
+    error = _difference_error(a, b, difference) + _difference_error(difference, c, rest)
+    return e + e * error if error == error else e
+
+
+def weight_array(a: Any, b: Any, c: Any) -> Any:
+    difference = a - b
+    rest = difference - c
+    error = _difference_error(a, b, difference) + _difference_error(difference, c, rest)
+    e = np.exp(rest)
+    return np.where(np.isinf(e) | np.isnan(error), e, e + e * error)
+
+
+def log_total(a: Sequence[float], b: Sequence[float]) -> float:
+    """log Σ exp(aᵢ - bᵢ): with the logarithm of the sum, where it is near 1, by the rest."""
+    terms = []
+    for each, other in zip(a, b, strict=True):
+        difference = each - other
+        e = math.exp(difference)
+        error = _difference_error(each, other, difference)
+        terms += [e, e * error] if error == error else [e]
+    return math.log1p(math.fsum([*terms, -1.0]))
+
+
+def log_total_array(a: Sequence[Any], b: Sequence[Any]) -> Any:
+    return np.log(total_array(list(map(exp_difference_array, a, b))))
+
+
 def softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
@@ -130,21 +227,77 @@ def softplus_array(x: Any) -> Any:
 
 
 def logaddexp(a: float, b: float) -> float:
-    if a == b:  # also where both are infinite, and have no difference
-        return a + math.log(2.0)
-    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
+    top, other = (a, b) if a >= b else (b, a)
+    difference = other - top
+    e = math.exp(difference)
+    if not e > 0.0:
+        return a if a == b else top + e  # nan, or infinite, or the other is too small to matter
+    log = math.log1p(e)
+    y = top + log
+    if abs(y) < 0.8 * log:
+        return _logsumexp_near_0((a, b), top)
+    lost: float = e * _difference_error(other, top, difference) / (1.0 + e)
+    lost += _difference_error(top, -log, y)
+    return y + lost
 
 
 def silu(x: float) -> float:
-    if x < -700.0:
-        root = math.exp(0.5 * x)  # exp(-x) would overflow, and exp(x) be subnormal
-        return x * root * root
-    return x / (1.0 + math.exp(-x))
+    if not -600.0 < x < 40.0:
+        # exp(-x) may overflow; below -800 the value is 0
+        return x if x > 0.0 else x * 0.0 if not x > -800.0 else _times_exp(x, 0.0, x)
+    e = math.exp(-x)
+    whole = 1.0 + e
+    part = whole - 1.0
+    quotient = x / whole
+    # less what rounding took from 1 + e, whichever of the two is the larger (Knuth 1969, TwoSum)
+    return quotient - quotient * (((1.0 - (whole - part)) + (e - part)) / whole)
 
 
 def silu_array(x: Any) -> Any:
     root = np.exp(-0.5 * np.abs(x))
     return np.where(x < 0.0, x * root * root, x) / (1.0 + root * root)
+
+
+# silu' is e (1 + x + e) / (1 + e)² with e = eˣ; this x, and the rest of it, is its zero.
+SILU_ZERO, SILU_ZERO_LOW = -1.2784645427610737, -1.0946994183093437e-16
+SILU_EXP = 0.2784645427610738  # e there
+
+
+def silu_slope(x: float) -> float:
+    if x > 0.0:
+        return 1.0 - silu_slope(-x)
+    if not x > -600.0:
+        return _times_exp(1.0 + x, 0.0, x) if x > -800.0 else x * 0.0
+    e = math.exp(x)
+    distance = x - SILU_ZERO
+    d = distance - SILU_ZERO_LOW
+    if -0.4 < d < 0.4:  # 1 + x + e by what it is more than 0, its value at the zero
+        d_low = (distance - d) - SILU_ZERO_LOW
+        more = SILU_EXP * math.expm1(d)
+        sum = d + more
+        sum_low = _difference_error(d, -more, sum) + d_low
+    else:
+        one_x = 1.0 + x
+        sum = one_x + e
+        sum_low = _difference_error(1.0, -x, one_x) + _difference_error(one_x, -e, sum)
+    y, y_low = _exact_product(e, sum)
+    high = 1.0 + 2.0 * e
+    whole = high + e * e
+    rest = (2.0 * e - (high - 1.0)) + (e * e - (whole - high))
+    quotient = y / whole
+    product, error = _exact_product(quotient, whole)
+    left = (y - product) - error + y_low + e * sum_low - quotient * rest
+    slope: float = quotient + left / whole
+    return slope
+
+
+def silu_slope_array(x: Any) -> Any:
+    t = -np.abs(x)
+    e = np.exp(t)
+    d = (t - SILU_ZERO) - SILU_ZERO_LOW
+    sum = np.where(np.abs(d) < 0.4, d + SILU_EXP * np.expm1(d), 1.0 + t + e)
+    slope = _over_square_of_sum(e) * sum
+    return np.where(x > 0.0, 1.0 - slope, slope)
 
 
 def one_by_one(function: Callable[..., float], arguments: int = 1) -> Callable[..., Any]:
@@ -174,20 +327,103 @@ def _cx_square(x: Any, c: Any) -> tuple[Any, Any]:
     return p, error + c * (low * (x + high))
 
 
-def normal_cdf(x: float) -> float:
-    z = -x * SQRT_HALF
-    cdf = 0.5 * math.erfc(z)
-    if 0.5 < z < 28.0:
-        # z is not quite -x/√2, which matters out there: 2 z dz = x²/2 - z².
-        square, error = _exact_product(z, z)
-        wanted, wanted_error = _exact_product(0.5 * x, x)
-        rest = ((wanted - square) + (wanted_error - error)) / (2.0 * z)
-        cdf -= 0.5 * TWO_OVER_SQRT_PI * math.exp(-square) * rest
-    return cdf
+def _mills_series(centre: int, ratio: int) -> tuple[Any, ...]:
+    """The series of S(t) = exp(t²/2) Φ(-t) about a centre: the centre, and S, S', S''/2! and so on.
+
+    S is Mills' ratio R over √2π. The centre and R there come in units of 10⁻⁴², and the other
+    coefficients from R' = t R - 1 (Marsaglia 2004). The first are in two parts; with -1/√2π
+    added, S' is that of S - t/√2π. The last come first, as in Horner's scheme.
+    """
+    unit = 10**42
+    r = [ratio, centre * ratio // unit - unit]
+    for n in range(1, 20):
+        r.append((centre * r[n] // unit + r[n - 1]) // (n + 1))
+    scale = 398942280401432677939946059934381868475859  # 1/√2π
+    s = [each * scale // unit for each in r]
+
+    def parts(number: int) -> tuple[float, float]:
+        numerator, denominator = (number / unit).as_integer_ratio()
+        return number / unit, (number * denominator - numerator * unit) / (unit * denominator)
+
+    at, value, slope, excess = map(parts, (centre, s[0], s[1], s[1] - scale))
+    curve = [each / unit for n, each in enumerate(s) if n > 1 and abs(each) * 0.38**n > s[0] >> 60]
+    return at, value, slope[0], excess, tuple(reversed(curve))
+
+
+GELU_ZERO = 751791524693564457457904946779524039664471  # gelu' is 0 at -t where R(t) = t
+MILLS_SERIES = (
+    _mills_series(0, 1253314137315500251207882642405522626503493),
+    _mills_series(GELU_ZERO, GELU_ZERO),
+    _mills_series(6 * 10**42 // 4, 515815638217963355026512534167835343040112),
+    _mills_series(9 * 10**42 // 4, 385148290798434623639310661148916298836077),
+    _mills_series(12 * 10**42 // 4, 304590298710103295733612546515722201943321),
+    _mills_series(15 * 10**42 // 4, 250761111443965026630094596361900926158198),
+    _mills_series(18 * 10**42 // 4, 212570580442031790225660005251696922368915),
+)
+SERIES_END = 4.8
+
+
+def _horner(t: float, series: tuple[Any, ...]) -> tuple[float, float, float]:
+    """h, the distance of t from the centre, in two parts, and the sum of S⁽ⁿ⁺²⁾ hⁿ / (n+2)!."""
+    (at, at_low), _, _, _, coefficients = series
+    distance = t - at
+    h = distance - at_low
+    y = 0.0
+    for each in coefficients:
+        y = y * h + each
+    return h, (distance - h) - at_low, y
+
+
+def _mills(t: float) -> tuple[float, float]:
+    """exp(t²/2) Φ(-t) for t >= 0, in two parts."""
+    if t < SERIES_END:
+        series = MILLS_SERIES[int(t / 0.75 + 0.5)]
+        h, _, curve = _horner(t, series)
+        _, (value, value_low), slope, _, _ = series
+        more, error = _exact_product(h, slope + h * curve)
+        y = value + more
+        return y, (more - (y - value)) + (error + value_low)
+    rest = 0.0
+    # the continued fraction 1/(t + 1/(t + 2/(t + ...))) (Laplace 1805), as far as matters
+    for k in range(10 + int(1000.0 / (t * t)), 0, -1):
+        rest = k / (t + rest)
+    whole = t + rest
+    y = ONE_OVER_SQRT_TWO_PI / whole
+    product, error = _exact_product(y, whole)
+    low = (ONE_OVER_SQRT_TWO_PI - product) - error + ONE_OVER_SQRT_TWO_PI_LOW
+    return y, (low - y * (rest - (whole - t))) / whole
 
 
 def gelu(x: float) -> float:
-    return x * normal_cdf(x)
+    if x > 0.0:
+        return x + gelu(-x) if x < 39.0 else x
+    if not x > -39.0:
+        return x * 0.0
+    y, low = _mills(-x)
+    y, error = _exact_product(x, y)
+    square, rest = _exact_product(x, x)
+    return _times_exp(y, error + x * low, -0.5 * square, -0.5 * rest)
+
+
+def gelu_slope(x: float) -> float:
+    if x > 0.0:
+        return 1.0 - gelu_slope(-x)
+    if not x > -39.0:
+        return x * 0.0
+    if -1.125 < x < -0.375:
+        h, h_low, curve = _horner(-x, MILLS_SERIES[1])
+        excess, excess_low = MILLS_SERIES[1][3]
+        more = h * curve
+        slope = excess + more
+        y, error = _exact_product(h, slope)
+        low = error + h_low * slope + h * ((more - (slope - excess)) + excess_low)
+    else:
+        ratio, low = _mills(-x)
+        product, error = _exact_product(x, ONE_OVER_SQRT_TWO_PI)
+        y = ratio + product
+        low += _difference_error(ratio, -product, y) + error + x * ONE_OVER_SQRT_TWO_PI_LOW
+    square, rest = _exact_product(x, x)
+    return _times_exp(y, low, -0.5 * square, -0.5 * rest)
 
 
 def _inverse(a: Any, b: Any) -> Any:
@@ -225,17 +461,41 @@ def inversion_array(a: Any, b: Any) -> Any:
 def power_slope(a: float, b: float) -> float:
     if b == 0.0:
         return 0.0
-    if b >= 0.5 or a == 0.0 or math.isinf(a):
-        slope = b * math.pow(a, b - 1.0)  # b - 1 is exact
-        if -TINY < slope < TINY and a != 0.0:
-            root = math.pow(abs(a), 0.5 * (b - 1.0))
-            return math.copysign(abs(b) * root * root, slope)
-        return slope
-    slope = b * math.pow(a, b) / a
-    if -TINY < slope < TINY:
-        root = math.pow(abs(a), 0.5 * b)
-        return math.copysign(abs(b) * root * root / a, slope)
+    c = b - 1.0
+    try:
+        y = math.pow(a, c)
+    except OverflowError:
+        y = math.inf
+    slope = b * y
+    if TINY < abs(slope) < HUGE and TINY < abs(y) < HUGE:
+        if b >= 0.5:
+            return slope  # b - 1 is exact
+        rest: float = _exact_product(b, y)[1]
+        c_low = _difference_error(b, 1.0, c)
+        if c_low != 0.0:
+            rest += slope * (c_low * math.log(abs(a)))
+        return slope + rest
+    if _is_extreme(a, b):
+        return math.copysign(_power_in_integers(a, b, slope=True), slope)
     return slope
+
+
+def _is_extreme(a: float, b: float) -> bool:
+    """Whether aᵇ may be far from 1 but has a logarithm."""
+    return a != 0.0 and math.isfinite(a) and abs(b * math.log(abs(a))) < 800.0
+
+
+def _power_in_integers(a: float, b: float, slope: bool) -> float:
+    """|b aᵇ⁻¹| or aᵇ log a, where doubles would overflow or lose digits on the way."""
+    bits = 1300
+    unit = 1 << bits
+    a = abs(a)
+    log = _in_integers(math.log(a), bits)
+    rest = (_in_integers(a, bits) * _exp_in_integers(-log, bits) >> bits) - unit
+    log += rest - (rest * rest >> bits + 1)  # log(1 + rest)
+    exponent = _in_integers(b, bits)
+    factor, exponent = (abs(exponent), exponent - unit) if slope else (log, exponent)
+    return factor * _exp_in_integers(exponent * log >> bits, bits) / (unit * unit)
 
 
 def power_slope_array(a: Any, b: Any) -> Any:
@@ -253,9 +513,8 @@ def power_log(a: float, b: float) -> float:
     if a == 0.0 and b >= 0.0:
         return 0.0
     y = math.pow(a, b)
-    if y < TINY and a > 0.0:
-        root = math.pow(a, 0.5 * b)
-        return root * math.log(a) * root
+    if y < TINY and a > 0.0 and _is_extreme(a, b):
+        return _power_in_integers(a, b, slope=False)
     return y * math.log(a)
 
 
@@ -388,9 +647,33 @@ def logsumexp(x: Sequence[float]) -> float:
     top = max(x, default=-math.inf)
     if math.isinf(top):
         return top
-    terms = [math.exp(each - top) for each in x]
+    differences = [each - top for each in x]
+    terms = [math.exp(each) for each in differences]
+    errors = [
+        e * _difference_error(each, top, difference)
+        for each, e, difference in zip(x, terms, differences, strict=True)
+        if e
+    ]
     terms.remove(1.0)  # that of the largest: log1p keeps what the others add to it
-    return top + math.log1p(builtins.sum(terms))
+    others = math.fsum(terms)
+    log = math.log1p(others)
+    y = top + log
+    if abs(y) < 0.8 * log:
+        return _logsumexp_near_0(x, top)
+    lost = math.fsum([*terms, *errors, -others])
+    rest: float = _difference_error(top, -log, y) + lost / (1.0 + others)
+    return y + rest
+
+
+def _logsumexp_near_0(x: Sequence[float], top: float) -> float:
+    """log(1 + (Σ exp(xᵢ) - 1)), with the difference as if not rounded."""
+    bits = 256 - 2 * min(math.frexp(top)[1], 0)
+    unit = 1 << bits
+    more = -unit
+    for each in x:
+        if each - top > -800.0:
+            more += _exp_in_integers(_in_integers(each, bits), bits)
+    return math.log1p(more / unit)
 
 
 def logsumexp_array(x: Sequence[Any]) -> Any:

@@ -65,6 +65,15 @@ def sequence_row(
     return op
 
 
+def sequence_factor(
+    name: str, symbol: str, scalar: Any, array: Any, partials: Rule, **columns: Any
+) -> SequenceOp:
+    """The same for a factor."""
+    op = SequenceOp(name, symbol, scalar, array, partials, **columns)
+    FACTORS[name] = op
+    return op
+
+
 # -- the table -------------------------------------------------------------------------------
 
 REAL: Interval = (-3.0, 3.0)
@@ -131,10 +140,15 @@ def _directions(y: Any, x: Sequence[Any]) -> list[Any]:
 
 
 def _softmax(y: Any, x: Sequence[Any]) -> tuple[list[Any]]:
-    """exp(xᵢ - y), divided by their sum, which is 1 but for the rounding of y."""
-    weights = [exp_difference(each, y) for each in x]
-    whole = where(y == inf, 1.0, total(weights))
-    return ([weight / whole for weight in weights],)
+    """exp(xᵢ - y - rest), where y + rest is y before it was rounded."""
+    rest = where(y == inf, 0.0, log_total(x, [y] * len(x)))
+    return ([weight(each, y, rest) for each in x],)
+
+
+def _shares(y: Any, a: Sequence[Any], b: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """exp(aᵢ - bᵢ - y), what each term is of the whole."""
+    weights = [weight(each, other, y) for each, other in zip(a, b, strict=True)]
+    return weights, [-each for each in weights]
 
 
 def _products(w: Sequence[Any], x: Sequence[Any]) -> str:
@@ -327,8 +341,8 @@ cosh: Op = row(
     latex=r"\cosh\left({0}\right)", domain=(REAL,), kinks=SMOOTH,
     doc="The hyperbolic cosine.")
 tanh: Op = row(
-    "tanh", "tanh", math.tanh, np.tanh,
-    lambda y, x: 4.0 * sigmoid_slope(2.0 * x),  # 1 - y² has no digits left once y rounds to 1
+    "tanh", "tanh", numeric.tanh, np.tanh,
+    lambda y, x: tanh_slope(x),
     latex=r"\tanh\left({0}\right)", domain=(REAL,), kinks=SMOOTH,
     doc="The hyperbolic tangent, (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ).")
 arcsinh: Op = row(
@@ -368,7 +382,7 @@ softplus: Op = row(
     doc="log(1 + eˣ), without overflow.")
 silu: Op = row(
     "silu", "silu", numeric.silu, numeric.silu_array,
-    lambda y, x: sigmoid(x) + x * sigmoid_slope(x),
+    lambda y, x: silu_slope(x),
     latex=r"{0:4} \cdot \sigma\left({0}\right)", binds=2, domain=(REAL,), kinks=SMOOTH,
     doc="x σ(x), also called swish.")
 erf: Op = row(
@@ -378,7 +392,7 @@ erf: Op = row(
     doc="The error function 2/√π ∫₀ˣ exp(-t²) dt.")
 gelu: Op = row(
     "gelu", "gelu", numeric.gelu, numeric.one_by_one(numeric.gelu),
-    lambda y, x: normal_cdf(x) + x * (numeric.ONE_OVER_SQRT_TWO_PI * gaussian(x, 0.5)),
+    lambda y, x: gelu_slope(x),
     latex=r"{0:4} \cdot \Phi\left({0}\right)", binds=2, domain=(REAL,), kinks=SMOOTH,
     doc="x Φ(x) with the normal distribution function Φ: the exact GELU, not the one by tanh.")
 logaddexp: Op = row(
@@ -523,17 +537,41 @@ gaussian: Op = factor(
     lambda y, x, c: -square(x) * y,
     latex=r"e^{{-{1:2} \cdot {0:4}^{{2}}}}", domain=(REAL, ABOVE), kinks=SMOOTH,
     doc="exp(-c x²), right in its tails.")
-normal_cdf: Op = factor(
-    "normal_cdf", "Φ", numeric.normal_cdf, numeric.one_by_one(numeric.normal_cdf),
-    lambda y, x: numeric.ONE_OVER_SQRT_TWO_PI * gaussian(x, 0.5),
-    latex=r"\Phi\left({0}\right)", domain=(REAL,), kinks=SMOOTH,
-    doc="The normal distribution function Φ(x) = erfc(-x/√2) / 2, right in its tails.")
+tanh_slope: Op = factor(
+    "tanh_slope", "tanh'", numeric.tanh_slope, numeric.tanh_slope_array,
+    lambda y, x: -2.0 * y * tanh(x),
+    latex=r"1 - \tanh^2\left({0}\right)", binds=1, domain=(REAL,), kinks=SMOOTH,
+    doc="tanh'(x) = 4 σ'(2x) = 1 - tanh²(x), which has no digits left once tanh(x) rounds to 1.")
+silu_slope: Op = factor(
+    "silu_slope", "silu'", numeric.silu_slope, numeric.silu_slope_array,
+    lambda y, x: sigmoid_slope(x) * (2.0 - x * tanh(0.5 * x)),
+    latex=r"\sigma\left({0}\right) + {0:2} \cdot \sigma\left({0}\right) \cdot \sigma\left(-{0:2}\right)", binds=1,
+    domain=((-1.6, 1.0),), kinks=SMOOTH,  # its partial is 0 at ±2.4
+    doc="silu'(x) = σ(x) + x σ'(x), right also near its zero at -1.278.")
+gelu_slope: Op = factor(
+    "gelu_slope", "gelu'", numeric.gelu_slope, numeric.one_by_one(numeric.gelu_slope),
+    lambda y, x: numeric.ONE_OVER_SQRT_TWO_PI * gaussian(x, 0.5) * (2.0 - square(x)),
+    latex=r"\Phi\left({0}\right) + {0:2} \cdot \Phi'\left({0}\right)", binds=1, domain=(REAL,), kinks=SMOOTH,
+    doc="gelu'(x) = Φ(x) + x Φ'(x), right also near its zero at -0.752.")
 exp_difference: Op = factor(
     "exp_difference", "exp(a-b)", numeric.exp_difference, numeric.exp_difference_array,
     lambda y, a, b: y,
     lambda y, a, b: -y,
     latex="e^{{{0:2} - {1:2}}}", domain=(REAL, REAL), kinks=SMOOTH,
     doc="exp(a - b), with the difference as if it were not rounded.")
+weight: Op = factor(
+    "weight", "exp(a-b-c)", numeric.weight, numeric.weight_array,
+    lambda y, a, b, c: y,
+    lambda y, a, b, c: -y,
+    lambda y, a, b, c: -y,
+    latex="e^{{{0:2} - {1:2} - {2:2}}}", domain=(REAL, REAL, REAL), kinks=SMOOTH,
+    doc="exp(a - b - c), with the differences as if they were not rounded.")
+log_total: SequenceOp = sequence_factor(
+    "log_total", "logΣexp(a-b)", numeric.log_total, numeric.log_total_array,
+    lambda y, a, b: _shares(y, a, b),
+    latex=lambda a, b: r"\log\left(" + " + ".join(map("e^{{{0:2} - {1:2}}}".format, a, b)) + r"\right)",
+    domain=((-1.5, -1.0), (-0.1, 0.1)), kinks=SMOOTH,
+    doc="log Σ exp(aᵢ - bᵢ), with the differences as if they were not rounded.")
 share: Op = factor(
     "share", "σ(a-b)", numeric.share, numeric.share_array,
     lambda y, a, b: y * share(b, a),

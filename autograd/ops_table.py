@@ -24,7 +24,7 @@ _CONSTANTS = {
 }
 _ARGUMENTS = {
     "power": "ab", "power_slope": "ab", "power_log": "ab", "where": "cab", "gaussian": "xc",
-    "clip": "xlh", "leaky_relu": "xs", "elu": ["x", r"\alpha"],
+    "weight": "abc", "clip": "xlh", "leaky_relu": "xs", "elu": ["x", r"\alpha"],
 }  # fmt: skip
 
 _HEAD = """\
