@@ -34,7 +34,7 @@ def allowance(tape: Tape) -> Array:
         change = np.abs(tape.sweep(runs) - tape.adjoint[:, None])
         change[~np.isfinite(change)] = 0.0
         smooth = change[:, :RUNS].max(axis=1) * (ERRORS * UNIT / NOISE)
-        allowed: Array = np.maximum(smooth, 2.0 * change[:, RUNS:].max(axis=1))
+        allowed: Array = np.maximum(smooth, 1.000001 * change[:, RUNS:].max(axis=1))
     return allowed
 
 

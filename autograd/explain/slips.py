@@ -49,6 +49,11 @@ class Candidate:
     turned: bool = False
     free: bool = False
 
+    def nodes(self, tape: Tape) -> tuple[Value, ...]:
+        """The nodes where; for a missing path those at both ends of what it lacks."""
+        ends = itertools.chain.from_iterable(_ends(tape, self.edges))
+        return tuple(tape.nodes[i] for i in dict.fromkeys(ends if self.edges else self.at))
+
     def sentence(self, tape: Tape) -> str:
         """What was done, and where."""
         words = self.words
@@ -83,6 +88,7 @@ class Case:
         groups: the entries of each group, in the shape claimed.
         turned: groups claimed in the shape of the transposed array.
         lr: the learning rate, if it is known.
+        tolerance: how near, relatively, the numbers of a slip are to those claimed.
         cuts: kept for all kinds of slips that are factors.
     """
 
@@ -95,6 +101,7 @@ class Case:
     groups: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.int_]]]
     turned: frozenset[int]
     lr: float | None
+    tolerance: float
     cuts: list[Any] = field(default_factory=list)
 
     def wrong_groups(self) -> list[int]:
@@ -107,7 +114,8 @@ class Case:
 
     def probes(self, most: int = 6) -> list[int]:
         """The entry that is wrong by most, of every wrong group."""
-        gap = np.abs(self.claims - self.values)
+        with np.errstate(all="ignore"):
+            gap = np.abs(self.claims - self.values)
         gap[~np.isfinite(gap) | ~self.wrong | (self.index < 0)] = 0.0
         found = []
         for g in self.wrong_groups():
@@ -221,27 +229,27 @@ def _by_role(
 @slip("wrong sign", "−g for g; or so for all that flows back from some place on")
 def wrong_sign(case: Case) -> Iterator[Candidate]:
     """-1 for 1 as a factor."""
-    yield from _scaled(case, "wrong sign", -1.0, "the sign is wrong")
+    yield from _scaled(case, "wrong sign", -1.0, "−g for g")
 
 
 @slip("factor 2", "2 g for g, likewise: such as a forgotten ½ of the loss")
 def factor_two(case: Case) -> Iterator[Candidate]:
     """2 for 1."""
-    yield from _scaled(case, "factor 2", 2.0, "a factor 2 too much")
+    yield from _scaled(case, "factor 2", 2.0, "2 g for g")
 
 
 @slip("factor ½", "g / 2 for g, likewise: such as the forgotten 2 of a square's derivative")
 def factor_half(case: Case) -> Iterator[Candidate]:
     """½ for 1."""
-    yield from _scaled(case, "factor ½", 0.5, "a factor ½ too much: a 2 was forgotten")
+    yield from _scaled(case, "factor ½", 0.5, "g / 2 for g")
 
 
 @slip("factor 1/n", "g / n or n g for g, where n is a count in the graph: samples, outputs")
 def factor_count(case: Case) -> Iterator[Candidate]:
     """1/n or n for 1."""
     for n in _counts(case.tape):
-        yield from _scaled(case, "factor 1/n", 1.0 / n, f"a factor 1/n too much, n = {n}")
-        words = f"a factor n too much, n = {n}: the 1/n of a mean was forgotten"
+        yield from _scaled(case, "factor 1/n", 1.0 / n, f"g / n for g with n = {n}")
+        words = f"n g for g with n = {n}"
         yield from _scaled(case, "factor 1/n", float(n), words)
 
 
@@ -302,7 +310,7 @@ def missing_slope(case: Case) -> Iterator[Candidate]:
     functions = [i for i in _functions(tape) if _is_activation(tape, i)]
     for numbers in tape.places(functions, single=len(functions) <= SMALL):
         edit = tape.edit(((i, 0) for i in numbers), lambda step, p: 1.0)
-        words = f"σ' is missing: the derivative of {_ops(tape, numbers)} at {{place}} is left out."
+        words = f"the derivative of {_ops(tape, numbers)} at {{place}} is left out."
         yield Candidate("missing σ'", words, numbers, edit)
 
 
@@ -319,9 +327,7 @@ def slope_at_output(case: Case) -> Iterator[Candidate]:
     functions = _functions(tape)
     for numbers in tape.places(functions, single=len(functions) <= SMALL):
         edit = tape.edit(((i, 0) for i in numbers), at_output)
-        words = (
-            f"σ' is taken at a instead of z: the derivative of {_ops(tape, numbers)} at {{place}}."
-        )
+        words = f"the derivative of {_ops(tape, numbers)} at {{place}} is taken at a instead of z."
         yield Candidate("σ' at a", words, numbers, edit)
 
 
@@ -420,9 +426,12 @@ def missing_path(case: Case) -> Iterator[Candidate]:
         if len(heights) == 1:
             by_height[heights.pop()].add(numbers)
         if tape.root not in numbers:
-            words = "the paths through {place} are missing."
+            words = "the paths through {place} are left out."
             edges = [edge for i in numbers for edge in into[i]]
-            yield Candidate(name, words, numbers, cut(edges))
+            if len(edges) <= 3:
+                yield _missing(tape, edges, cut(edges))
+            else:
+                yield Candidate(name, words, numbers, cut(edges), tuple(edges))
     for sets in by_height.values():
         if 2 < len(sets) <= SMALL:
             everything = set(itertools.chain.from_iterable(sets))
@@ -431,7 +440,7 @@ def missing_path(case: Case) -> Iterator[Candidate]:
                 if rest:
                     words = f"of the paths only those through {tape.words(numbers)} are there."
                     edges = [edge for i in rest for edge in into[i]]
-                    yield Candidate(name, words, tuple(rest), cut(edges))
+                    yield Candidate(name, words, tuple(rest), cut(edges), tuple(edges))
     # One connection, in all samples.
     alike: dict[tuple[int, int, int], list[Edge]] = defaultdict(list)
     for i, edges in into.items():
@@ -447,15 +456,14 @@ def missing_path(case: Case) -> Iterator[Candidate]:
     for numbers, role, edges in _by_role(tape, lambda step, p: True, broad=True):
         words = (
             f"the paths through argument {role} of {tape.op_name(numbers[0])} at "
-            f"{{place}} are missing."
+            f"{{place}} are left out."
         )
-        yield Candidate(name, words, numbers, cut(edges))
+        yield Candidate(name, words, numbers, cut(edges), tuple(edges))
 
 
 def _missing(tape: Tape, edges: Sequence[Edge], edit: Edit) -> Candidate:
     """The paths along these edges."""
-    at = tuple(dict.fromkeys(itertools.chain.from_iterable(_ends(tape, edges))))
-    return Candidate("missing path", "the {paths} missing.", at, edit, tuple(edges))
+    return Candidate("missing path", "the {paths} left out.", (), edit, tuple(edges))
 
 
 def _lost(case: Case, entry: int, cut: Callable[[Iterable[Edge]], Edit]) -> Iterator[Candidate]:
@@ -464,7 +472,7 @@ def _lost(case: Case, entry: int, cut: Callable[[Iterable[Edge]], Edit]) -> Iter
     lacking = case.values[entry] - case.claims[entry]
     start = int(case.index[entry])
     tangent = tape.tangents(start)
-    fits = _Fit(lacking, case.allowance[entry])
+    fits = _Fit(lacking, case.allowance[entry], case.tolerance)
     count = 0
     for i in np.flatnonzero(tangent):
         terms = []
@@ -495,7 +503,7 @@ def _lost(case: Case, entry: int, cut: Callable[[Iterable[Edge]], Edit]) -> Iter
                 for k in chosen[:3]
             )
             more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
-            sentence += f"{more} {'is' if len(chosen) == 1 else 'are'} missing."
+            sentence += f"{more} {'is' if len(chosen) == 1 else 'are'} left out."
             on_them = dict.fromkeys(tape.index[each] for k in chosen for each in paths[k].nodes)
             yield Candidate("missing path", sentence, tuple(on_them), predicted=predicted)
 
@@ -503,8 +511,8 @@ def _lost(case: Case, entry: int, cut: Callable[[Iterable[Edge]], Edit]) -> Iter
 class _Fit:
     """Subsets of terms that add up to a number, the smallest first."""
 
-    def __init__(self, total: float, allowance: float):
-        self.total, self.allowance = total, allowance
+    def __init__(self, total: float, allowance: float, tolerance: float):
+        self.total, self.allowance, self.tolerance = total, allowance, tolerance
 
     def subsets(self, terms: Sequence[float]) -> Iterator[tuple[int, ...]]:
         n = len(terms)
@@ -512,7 +520,7 @@ class _Fit:
             return
         array = np.array(terms)
         # Forgotten terms, or those that alone were kept, in the manner of people: few.
-        near = 1e-7 * float(np.abs(array).sum()) + self.allowance
+        near = 10.0 * self.tolerance * float(np.abs(array).sum()) + self.allowance
         found: set[tuple[int, ...]] = set()
         for k in np.flatnonzero(np.abs(array - self.total) <= near):
             found.add((int(k),))
@@ -522,12 +530,14 @@ class _Fit:
                 found.add(tuple(j for j in range(n) if j != k))
         if abs(array.sum() - self.total) <= near:
             found.add(tuple(range(n)))
-        if 3 < n <= 64:
+        if self.tolerance > 1e-6:  # among more of them some would fit by chance
+            pass
+        elif 3 < n <= 64:
             pairs = array[:, None] + array[None, :]
             for i, j in np.argwhere(np.abs(pairs - self.total) <= near):
                 if i < j:
                     found.add((int(i), int(j)))
-        if 4 < n <= 10:
+        if 4 < n <= 10 and self.tolerance <= 1e-6:
             for size in range(3, n - 1):
                 for chosen in itertools.combinations(range(n), size):
                     if abs(array[list(chosen)].sum() - self.total) <= near:
@@ -571,7 +581,7 @@ def bias_forgotten(case: Case) -> Iterator[Candidate]:
                     args[p] = 0.0
             return args
 
-        words = "the bias is forgotten in z, at {place}"
+        words = "b is left out of {place}"
         yield Candidate(name, f"{words}, in the forward pass.", numbers, tape.replay(without))
 
         def slope(step: Step, position: int) -> float:
@@ -610,6 +620,22 @@ def _matrices(tape: Tape) -> list[list[list[int]]]:
         rows.sort(key=lambda i: rank[tape.nodes[i]])
         matrices[tuple(sorted({first(i) for i in rows}))].append(rows)
     return list(matrices.values())
+
+
+def _exchanged(case: Case, matrices: Iterable[Sequence[int]]) -> Array | None:
+    """The gradients where wrong claims about single elements of square matrices are transposed."""
+    tape = case.tape
+    mirror: dict[int, int] = {}
+    for rows in matrices:
+        steps = [s for i in rows if (s := tape.step[i]) is not None]
+        if steps[0].lengths[0] == len(rows):
+            grid = np.array([step.index[: len(rows)] for step in steps])
+            mirror.update(zip(grid.ravel().tolist(), grid.T.ravel().tolist(), strict=True))
+    predicted = case.values.copy()
+    wrong = np.flatnonzero(case.wrong).tolist()
+    chosen = [e for e in wrong if mirror.get(int(case.index[e]), -1) >= 0]
+    predicted[chosen] = [tape.adjoint[mirror[int(case.index[e])]] for e in chosen]
+    return predicted if chosen else None
 
 
 def _by_claimed(
@@ -656,6 +682,9 @@ def transposed(case: Case) -> Iterator[Candidate]:
             if other_way is not None:
                 yield other_way
     matrices = [m for m in _matrices(tape) if len(m[0]) > 1]
+    one_by_one = _exchanged(case, [matrix[0] for matrix in matrices])
+    if one_by_one is not None:
+        yield Candidate(name, words, predicted=one_by_one)
     for chosen in [*([m] for m in matrices), *([matrices] if len(matrices) > 1 else [])]:
         numbers = tuple(i for matrix in chosen for rows in matrix for i in rows)
         other: dict[int, list[float]] = {}  # the weights to each row, in the wrong order
@@ -719,25 +748,20 @@ def updated_early(case: Case) -> Iterator[Candidate]:
         numbers = tuple(i for height in site for i in heights[height])
         for rate in _rates(case, site, probes):
             predicted = case.at(tape.early(np.array([rate]), site))[:, 0]
-            sentence = (
-                f"the weights of {{place}} are updated too early: "
-                f"δ is taken from W − η ∂L/∂W, with η = {rate:.6g}."
-            )
+            sentence = f"δ comes from W − η ∂L/∂W, with η = {rate:.6g}, through {{place}}."
             yield Candidate(
                 name,
                 sentence,
                 numbers,
                 predicted=predicted,
-                free=case.lr is None and not _is_round(rate),
+                free=rate != case.lr and not _is_round(rate),
             )
 
 
 def _rates(case: Case, site: Sequence[int], probes: Sequence[int]) -> list[float]:
-    """The learning rates that would give the claim of one of the probes."""
-    if case.lr is not None:
-        return [case.lr]
+    """The learning rate told, and those that would give the claim of one of the probes."""
+    found: list[float] = [] if case.lr is None else [case.lr]
     grid = np.concatenate([[0.0], np.geomspace(1e-8, 1e3, 45)])  # 4 and a bit per decade
-    found: list[float] = []
 
     def misses(rates: Array) -> Array:
         claims = case.claims[list(probes)][:, None]
@@ -760,7 +784,7 @@ def _rates(case: Case, site: Sequence[int], probes: Sequence[int]) -> list[float
             rate = _root(partial(miss, k), low, high, at_low, at_high)
             if rate > 0.0:
                 found.append(_rounded(rate))
-        if found:
+        if len(found) > (case.lr is not None):
             break
     return found
 
@@ -795,7 +819,7 @@ def _root(
 def _rounded(rate: float) -> float:
     """The round number very near to it, if there is one: what a person would have chosen."""
     near = float(f"{rate:.1e}")
-    return near if abs(near - rate) <= 1e-6 * rate else rate
+    return near if abs(near - rate) <= 1e-9 * rate else rate
 
 
 def _is_round(rate: float) -> bool:
@@ -815,7 +839,7 @@ def missing_partial(case: Case) -> Iterator[Candidate]:
             continue
         edit = tape.edit(edges, lambda step, p: 1.0)
         words = (
-            f"the derivative of {_ops(tape, numbers)} by its argument {role} is missing, "
-            f"at {{place}}."
+            f"the derivative of {_ops(tape, numbers)} by its argument {role}, "
+            f"at {{place}}, is left out."
         )
         yield Candidate("missing local derivative", words, numbers, edit)

@@ -7,6 +7,7 @@ partials are replaced; and after a slip in the forward pass, when all are taken 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -58,8 +59,11 @@ class Step:
     def run(self, args: list[float]) -> tuple[float, Array]:
         """The value and the partials for other arguments."""
         groups: list[Any] = [args[part] for part in self.slices] if self.slices else args
-        y = self.op.on_floats(*groups)
-        return y, np.array(self.op.slopes(y, groups))
+        try:
+            y = self.op.on_floats(*groups)
+            return y, np.array(self.op.slopes(y, groups))
+        except (ArithmeticError, ValueError):  # an op of one's own, outside its domain
+            return math.nan, np.full(len(args), math.nan)
 
 
 class Tape:
@@ -257,7 +261,8 @@ class Tape:
         """The sets among these nodes where one would slip alike, each once, largest first.
 
         All; all but the first or the last in the graph; those of a scope; those at a height;
-        with ``neurons`` those of a kind or label; and with ``single`` every node by itself.
+        with ``neurons`` those of a kind or label; and with ``single`` every node by itself. Of a
+        large graph not all, but so many that it takes seconds.
         """
         numbers = list(numbers)
         if not numbers:
@@ -283,7 +288,8 @@ class Tape:
         found = {tuple(group) for each in groups for group in each.values()}
         if single:
             found |= {(i,) for i in numbers}
-        return sorted(found, key=lambda group: (-len(group), group))
+        most = int(min(1000, max(50, 2e8 // max(self.n_edges, 1)) if neurons else 30))
+        return sorted(found, key=lambda group: (-len(group), group))[:most]
 
     def op_name(self, i: int) -> str:
         """The name of the op that made a node, "" for a leaf."""

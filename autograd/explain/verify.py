@@ -75,7 +75,7 @@ class Claim:
         return self.slips[0] if self.slips else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Verification(Report):
     """What ``verify`` found; ``print`` and notebooks show it as a table.
 
@@ -111,6 +111,9 @@ class Verification(Report):
             for row in rows:
                 found.update((id(slip), slip) for slip in row.slips)
         return tuple(found.values())
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def table(self) -> Table:
         """A line per claim; of a large array, those that are wrong by most and a summary."""
@@ -237,9 +240,11 @@ def verify(
         for group in groups:
             shapes.append(start + np.arange(group.nodes.size).reshape(group.nodes.shape))
             start += group.nodes.size
-        case = Case(tape, index, values, claimed, wrong, allowed, shapes, turned, lr)
+        near = max(tolerance, 1e-8)
+        case = Case(tape, index, values, claimed, wrong, allowed, shapes, turned, lr, near)
         if wrong.any() or turned:
-            found = _Judge(case, tolerance).verdicts()
+            with np.errstate(all="ignore"):
+                found = _Judge(case).verdicts()
     rows: list[tuple[str, tuple[Claim, ...]]] = []
     start = 0
     for g, group in enumerate(groups):
@@ -417,9 +422,8 @@ def _number(each: Any) -> float:
 class _Judge:
     """Compares the claims of a case with what all usual slips would give."""
 
-    def __init__(self, case: Case, tolerance: float):
+    def __init__(self, case: Case):
         self.case = case
-        self.tolerance = max(tolerance, 1e-8)
         self.gap = np.abs(Report.differences(case.claims, case.values))
         self.scale = np.zeros(len(case.values))
         for entries in case.groups:
@@ -477,8 +481,7 @@ class _Judge:
 
     def _told(self, candidate: Candidate) -> FoundSlip:
         tape = self.case.tape
-        nodes = tuple(tape.nodes[i] for i in candidate.at)
-        return FoundSlip(candidate.name, candidate.sentence(tape), nodes)
+        return FoundSlip(candidate.name, candidate.sentence(tape), candidate.nodes(tape))
 
     def _fits(self) -> list[tuple[Candidate, frozenset[int], frozenset[int], bool]]:
         """(slip, groups it gives all of, groups it gives all wrong claims of, all else right)."""
@@ -511,9 +514,11 @@ class _Judge:
         case = self.case
         with np.errstate(all="ignore"):
             miss = np.abs(Report.differences(predicted, case.claims[:, None]))
-            room = self.tolerance * np.abs(case.claims) + 16.0 * case.allowance
+            room = case.tolerance * np.abs(case.claims) + 16.0 * case.allowance
             near = miss <= (room + 1e-13 * self.scale + _TINY)[:, None]
-            explains = near & ~(miss > 1e-3 * self.gap[:, None])
+            near &= np.isfinite(miss) & (np.isfinite(case.claims) | ~case.wrong)[:, None]
+            part = max(1e-3, min(0.1, 10.0 * case.tolerance))
+            explains = near & ~(miss > part * self.gap[:, None])
         return near, explains
 
     def _confirmed(self, candidate: Candidate, groups: Iterable[int]) -> bool:

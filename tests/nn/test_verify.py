@@ -2,12 +2,14 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import autograd
 import nn
 from autograd import TABLE, Value, VerificationError, custom_op
 from nn import deltas
@@ -244,6 +246,21 @@ def test_the_report_is_data(capsys):
     assert [row.quantity for row in report.rows] == ["L", "z", "a", "δ", "∂L/∂W", "∂L/∂b"]
     assert all(0.0 <= max(row.loops, row.matrices) <= report.tolerance for row in report.rows)
     assert report.tolerance == 1e-12
+
+
+def test_the_report_is_a_table_in_a_notebook_too():
+    model = nn.MLP(2, [3, 1], activation="tanh", rng=0)
+    report = nn.verify(model, [1.0, 2.0], 0.5, show=False)
+    assert isinstance(report, autograd.Report)
+    shown = report._repr_html_()
+    assert shown.count("<tr>") == 1 + len(report.rows)
+    assert shown.count("✓") == len(report.rows)
+    assert "engine and backprop by hand agree" in shown
+    assert str(report.table()) == str(report)
+    assert not report.table().wrong
+    worse = nn.Report([replace(row, loops=1.0) for row in report.rows], report.tolerance)
+    assert worse.table().wrong == frozenset(range(len(report.rows)))
+    assert "✗" in worse._repr_html_()
 
 
 # --- what is wrong is found ------------------------------------------------------------------
