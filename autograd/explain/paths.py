@@ -66,23 +66,35 @@ def _size(factor: float) -> float:
     return math.log(abs(factor)) if math.isfinite(factor) else _MOST
 
 
-def largest_paths(ledger: Ledger, start: Value) -> Iterator[Path]:
+class Ways:
+    """The best ways on from every node to the root of a ledger, found by one sweep.
+
+    Attributes:
+        reach: the largest log |product| from a node to the root.
+        rank: its place among the nodes, from the root on.
+    """
+
+    def __init__(self, ledger: Ledger):
+        self.reach = {ledger.root: 0.0}
+        self.rank = {}
+        for number, node in enumerate(reversed(list(ledger))):
+            self.rank[node] = number
+            for term in ledger.terms(node):
+                size = _size(term.partial) + self.reach[term.use]
+                if size > self.reach.get(node, -math.inf):
+                    self.reach[node] = size
+
+
+def largest_paths(ledger: Ledger, start: Value, ways: Ways | None = None) -> Iterator[Path]:
     """The paths from the start to the root, by falling magnitude of their products.
 
     Best first, as the k shortest paths of Eppstein (1998): the best way on from every node is
-    found by one sweep; a path then is told by where it leaves the best ways, and what it loses
-    there. Each takes the time of its length, however many there are. Paths through infinite or
-    undefined factors come first, those through a 0 last.
+    found by one sweep, which many starts may share; a path then is told by where it leaves the
+    best ways, and what it loses there. Each takes the time of its length, however many there are.
+    Paths through infinite or undefined factors come first, those through a 0 last.
     """
-    order = list(ledger)
-    reach = {ledger.root: 0.0}  # the largest log |product| from a node to the root
-    rank = {}
-    for number, node in enumerate(reversed(order)):
-        rank[node] = number
-        for term in ledger.terms(node):
-            size = _size(term.partial) + reach[term.use]
-            if size > reach.get(node, -math.inf):
-                reach[node] = size
+    ways = ways or Ways(ledger)
+    reach, rank = ways.reach, ways.rank
     # A state is a path begun: (loss so far, nearness to the root, tie-breaker, node, the rest).
     # Losses are exactly 0 along a best way, so ties are followed to their end, one by one.
     count = 0
