@@ -1,0 +1,132 @@
+"""The edges of a picture: local partials, and the Jacobians of groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd.draw.model import Box, Edge, Span
+from autograd.draw.tape import OP, Tape
+
+_MOST_WORK = 4_000_000  # products of partials for one picture; a few seconds
+_MOST_ENTRIES = 20_000  # that one edge keeps; beyond it keeps their range
+
+
+def edges_between(
+    tape: Tape, boxes: list[Box], where: np.ndarray, crossing: np.ndarray
+) -> list[Edge]:
+    """All edges between boxes, by target, then by position among the arguments."""
+    into: list[list[int]] = [[] for _ in boxes]
+    for e in np.flatnonzero(crossing).tolist():
+        into[int(where[tape.target[e]])].append(e)
+    edges: list[Edge] = []
+    work = [_MOST_WORK]
+    for target, arriving in enumerate(into):
+        box = boxes[target]
+        if not arriving:
+            continue
+        if box.made in ("", "fold"):
+            edges += _uses(tape, boxes, where, target, arriving)
+        else:
+            edges += _jacobian(tape, boxes, where, target, arriving, work)
+    return edges
+
+
+def _uses(
+    tape: Tape, boxes: list[Box], where: np.ndarray, target: int, arriving: list[int]
+) -> list[Edge]:
+    """The edges into a node, or into nodes that are folded: their local partials."""
+    found: dict[Any, list[tuple[int, int, float]]] = {}
+    partials: dict[int, tuple[float, ...]] = {}
+    for e in arriving:
+        i, p = int(tape.target[e]), int(tape.source[e])
+        if i not in partials:
+            partials[i] = tape.nodes[i].partials
+        position = e - int(tape.start[i])
+        source = int(where[p])
+        box = boxes[source]
+        # Each argument has an edge of its own, unless the arguments themselves are folded.
+        apart = box.kind != "group" and (len(box.nodes) in (1, boxes[target].times))
+        key = (position, source) if apart else (-1, source)
+        found.setdefault(key, []).append((p, i, partials[i][position]))
+    return [_edge(tape, source, target, entries) for (_, source), entries in found.items()]
+
+
+def _jacobian(
+    tape: Tape,
+    boxes: list[Box],
+    where: np.ndarray,
+    target: int,
+    arriving: list[int],
+    work: list[int],
+) -> list[Edge]:
+    """The edges into a group: one from each box, with the sums over all paths within the group.
+
+    One sweep from the outputs backwards; each node holds the adjoints of the outputs it leads to.
+    """
+    box = boxes[target]
+    nodes, kind = tape.nodes, tape.kind
+    start, source = tape.start, tape.source
+    adjoint: dict[int, dict[int, float]] = {i: {i: 1.0} for i in box.outputs}
+    outside: dict[int, dict[int, float]] = {}
+    for i in reversed(box.nodes.tolist()):
+        if kind[i] != OP:
+            continue
+        above = adjoint.pop(i, None)
+        if above is None:
+            continue
+        node = nodes[i]
+        op = node.op
+        assert op is not None
+        parents = source[start[i] : start[i + 1]].tolist()
+        work[0] -= len(parents) * len(above)
+        if work[0] < 0:
+            break
+        for p, partial in zip(parents, node.partials, strict=True):
+            if where[p] == target:
+                if kind[p] != OP:
+                    continue
+                below = adjoint.get(p)
+                if below is None:
+                    below = adjoint[p] = {}
+            else:
+                below = outside.get(p)
+                if below is None:
+                    below = outside[p] = {}
+            if partial == 0.0 and op.selects:
+                for o in above:
+                    below.setdefault(o, 0.0)
+                continue
+            for o, a in above.items():
+                # As in the backward pass: an adjoint of 0 is not passed on.
+                below[o] = below.get(o, 0.0) + (a * partial if a != 0.0 else 0.0)
+    found: dict[int, list[tuple[int, int, float]]] = {}
+    for e in arriving:
+        found.setdefault(int(where[source[e]]), [])
+    if work[0] < 0:
+        live = {int(where[source[e]]) for e in arriving if nodes[source[e]].requires_grad}
+        return [Edge(s, target, (), None, 0, 0.0, s in live) for s in found]
+    for p, row in outside.items():
+        found[int(where[p])] += [(p, o, value) for o, value in row.items()]
+    return [_edge(tape, s, target, sorted(entries)) for s, entries in found.items()]
+
+
+def _edge(tape: Tape, source: int, target: int, entries: list[tuple[int, int, float]]) -> Edge:
+    flow = 0.0
+    live = False
+    for p, o, value in entries:
+        if tape.nodes[p].requires_grad:
+            live = True
+            share = tape.grad(o) * value
+            if not abs(share) <= abs(flow):
+                flow = share
+    return Edge(
+        source,
+        target,
+        tuple(entries) if len(entries) <= _MOST_ENTRIES else (),
+        Span.of(value for _, _, value in entries),
+        len(entries),
+        flow,
+        live,
+    )
