@@ -24,9 +24,13 @@ def picture(
     folded: bool | None = None,
 ) -> Picture:
     """The picture of all that root was computed from, in about ``max_nodes`` boxes."""
-    tape = Tape(root)
-    collapse = Collapse(tape, max_nodes, open_, folded)
-    items = collapse.items
+    collapse = Collapse(Tape(root), max_nodes, open_, folded)
+    return pictured(collapse, collapse.items)
+
+
+def pictured(collapse: Collapse, items: list[Item]) -> Picture:
+    """The picture of these items of a graph."""
+    tape = collapse.tape
     where = np.full(len(tape), -1, dtype=np.int64)
     nodes = []
     for i, item in enumerate(items):
@@ -105,7 +109,7 @@ def _box(
     made, _ = collapse.made(item)
     outputs = nodes[outer[nodes]].tolist()
     values = [tape.nodes[i] for i in outputs]
-    flowing = [value for value in values if value.requires_grad]
+    flowing = [i for i in outputs if tape.nodes[i].requires_grad]
     first = tape.nodes[nodes[0]]
     kinds = tape.kind[nodes]
     times = 1
@@ -133,7 +137,7 @@ def _box(
         outputs=tuple(outputs),
         times=times,
         data=Span.of(value.data for value in values),
-        grad=Span.of(float(value.grad) for value in flowing) if flowing and passed else None,
+        grad=Span.of(map(tape.grad, flowing)) if flowing and passed else None,
         parameters=int((kinds == PARAMETER).sum()),
         frame=frame,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from autograd.draw import style
@@ -178,7 +178,7 @@ def _edge(picture: Picture, edge: Edge, points: tuple[tuple[float, float], ...])
     level = shade(edge.flow, picture) if edge.live else 0
     end_x, end_y = points[-1]
     # The line ends where the head begins.
-    path = _curve([*points[:-1], (end_x - 5.0, end_y)])
+    path = curve([*points[:-1], (end_x - 5.0, end_y)])
     dead = "" if edge.live else " d"
     size = 3.4 + style.width(level) * 0.6
     head = f"M{_n(end_x)} {_n(end_y)}l{_n(-size * 1.9)} {_n(-size)}v{_n(2 * size)}z"
@@ -203,7 +203,8 @@ def _edge_label(picture: Picture, edge: Edge, points: tuple[tuple[float, float],
     )
 
 
-def _curve(points: list[tuple[float, float]]) -> str:
+def curve(points: Sequence[tuple[float, float]]) -> str:
+    """The points of a link joined by an SVG path, level at each of them."""
     x, y = points[0]
     path = [f"M{_n(x)} {_n(y)}"]
     for (x0, y0), (x1, y1) in pairwise(points):
