@@ -38,11 +38,12 @@ def gradcheck(
 ) -> bool:
     """True if the derivatives of f at the arguments are right.
 
-    Every ∂output/∂input by reverse mode is held against forward mode and against finite
-    differences, extrapolated to step 0 with an estimate of their error (Ridders 1982). At
-    a kink it may be any number between the two one-sided ones; where the function is
-    infinitely steep, it must be infinite. With ``order=2`` the gradient of f is
-    checked in the same way (that of a weighted sum, if f has several outputs).
+    Every ∂output/∂input by reverse mode is held against forward mode, to a thousandth of
+    the tolerance, and against finite differences, extrapolated to step 0 with an estimate
+    of their error (Ridders 1982). At a kink it may be any number between the two one-sided
+    ones; where the function is infinitely steep, it must be infinite. With ``order=2`` the
+    gradient of f is checked in the same way (that of a weighted sum, if f has several
+    outputs), and that the rules give the same numbers for floats and for Values, to 9 digits.
 
     If something is wrong, the local partials of every node are held against finite
     differences as well, which tells the op at fault, its node and its source line.
@@ -51,8 +52,8 @@ def gradcheck(
         f: a function of numbers, arrays, and structures of them, as for ``grad``.
         args: where to check it.
         order: 1, or 2 for second derivatives as well.
-        rtol: tolerance relative to the largest of the derivatives.
-        atol: absolute tolerance.
+        rtol: tolerance relative to the largest of the finite derivatives.
+        atol: absolute tolerance, added to that.
         raise_exception: return False instead of raising, if False.
 
     Raises:

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import GraphError, Op, Value, affine, no_grad, ops, topological
+from autograd import GraphError, Op, Value, affine, custom_op, no_grad, ops, topological
+from autograd.reverse import adjoints
 
 ROOT = Path(autograd.__file__).resolve().parent.parent
 inf, nan = math.inf, math.nan
@@ -731,3 +732,50 @@ def test_eight_threads_may_run_backward_over_one_graph():
         sys.setswitchinterval(former)
     assert x.grad == 40 * 3.0
     assert y.grad == 1.0
+
+
+# -- the adjoints of every node --------------------------------------------------------------
+
+
+def test_the_adjoints_of_every_node_are_told_and_no_grad_is_touched():
+    x, y, fixed = Value(2.0), Value(3.0), Value(5.0, requires_grad=False)
+    product = x * y
+    half = product * fixed
+    z = half + x
+    z.backward()
+    product._grad = 7.0
+    found = adjoints(z)
+    assert list(found) == [x, y, product, half, z] or list(found) == [y, x, product, half, z]
+    assert found == {x: 16.0, y: 10.0, product: 5.0, half: 1.0, z: 1.0}
+    assert all(type(each) is float for each in found.values())
+    assert [node.grad for node in (x, y, product, half, z)] == [16.0, 10.0, 7.0, 1.0, 1.0]
+    assert adjoints(x) == {x: 1.0}
+
+
+def test_nothing_that_flows_is_an_adjoint_of_zero():
+    x, y = Value(2.0), Value(3.0)
+    z = ops.where(1.0, x, y * y)
+    assert adjoints(z)[y] == 0.0
+    assert adjoints(z)[x] == 1.0
+
+
+def test_grads_are_as_they_were_after_adjoints_that_fail(monkeypatch):
+    x = Value(2.0)
+    y = custom_op("fails", lambda x: x, lambda y, x: 1 // 0)(x * x)
+    x.grad = 3.0
+    with pytest.raises(ZeroDivisionError):
+        adjoints(y)
+    assert (x.grad, y.grad) == (3.0, 0.0)
+
+
+def test_a_hook_may_not_ask_for_adjoints():
+    x = Value(2.0)
+    y = x * x
+    x.register_hook(lambda _: adjoints(y))
+    message = (
+        "the adjoints of a graph were asked for by a hook of a backward pass; "
+        "ask for them afterwards."
+    )
+    with pytest.raises(GraphError, match=f"^{message}$"):
+        y.backward()
+    assert adjoints(y)[x] == 4.0
