@@ -46,6 +46,16 @@ class Reverse:
             if number in self.parts and self.flows[number]:
                 self._step(number, self.builder[number])
 
+    def combine(self) -> None:
+        """Make the results the sums over all samples."""
+        builder = self.builder
+        self.program.outputs = [
+            (operand, where)
+            if isinstance(operand, float) or builder.batch(operand) != 2
+            else (builder.sum(operand, (), True), where)
+            for operand, where in self.program.outputs
+        ]
+
     def _flows(self) -> list[bool]:
         """Whether a gradient flows through an instruction."""
         flows: list[bool] = []

@@ -65,18 +65,6 @@ class Call:
         parts = [np.full(len(column), column.ndim == 2) for column in self.columns]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 
-    def numbers(self) -> tuple[np.ndarray, np.ndarray]:
-        """All of them as (n, batch) and as (n,), with 0 where they belong to the other."""
-        if len(self.columns) == 1 and self.columns[0].ndim == 2:
-            return self.columns[0], np.zeros(len(self.columns[0]))
-        n = sum(map(len, self.columns))
-        shared, stacked = np.zeros(n), np.zeros((n, self.batch or 0))
-        start = 0
-        for column in self.columns:
-            (stacked if column.ndim == 2 else shared)[start : start + len(column)] = column
-            start += len(column)
-        return stacked, shared
-
     def sample(self, index: int) -> list[float]:
         """The numbers of one sample."""
         found: list[float] = []
@@ -123,6 +111,17 @@ class Call:
                 single = tree.shape == ()
                 labels += [letter if single else f"{letter}[{i}]" for i in range(tree.size)]
         return [traced(number, label) for number, label in zip(self.sample(0), labels, strict=True)]
+
+
+def stack(columns: list[np.ndarray], batch: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """All inputs as (n, batch) and as (n,), with 0 where they belong to the other."""
+    n = sum(map(len, columns))
+    shared, stacked = np.zeros(n), np.zeros((n, batch or 0))
+    start = 0
+    for column in columns:
+        (stacked if column.ndim == 2 else shared)[start : start + len(column)] = column
+        start += len(column)
+    return stacked, shared
 
 
 def _letter(position: int) -> str:

@@ -24,8 +24,7 @@ class Built:
         self, parameters: np.ndarray, call: Call, scale: float, gradient: bool
     ) -> tuple[list[Any], np.ndarray | None]:
         """The outputs, and the gradients of all parameters or None."""
-        stacked, shared = call.numbers()
-        return self.tier.run(parameters, stacked, shared, call.batch, scale, gradient)  # type: ignore[no-any-return]
+        return self.tier.run(parameters, call.columns, call.batch, scale, gradient)  # type: ignore[no-any-return]
 
     @property
     def source(self) -> str:
@@ -49,14 +48,14 @@ class Built:
         return self.source
 
 
-def build(graph: Graph, call: Call) -> Built:
+def build(graph: Graph, call: Call, combine: bool) -> Built:
     """The program of a graph."""
     verify(graph, "trace")
     graph = verify(without_dead_code(graph), "without_dead_code")
     has_batch = call.batch is not None
     columns, letters = call.origins
     limit = 400 if has_batch else max(40, graph.n_ops // 8)
-    found = vectors(graph, call.batched, columns, letters, has_batch, limit)
+    found = vectors(graph, call.batched, columns, letters, has_batch, combine, limit)
     if found is not None:
         return Built(graph, found)
     return Built(graph, Levels(graph, call.batched))

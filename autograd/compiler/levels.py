@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler import kernels
+from autograd.compiler.arguments import stack
 from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph, groups, levels, runs
 from autograd.compiler.spelling import Dialect, for_arrays
 from autograd.compiler.symbolic import Reading, is_number, reading, sequence_reading
@@ -137,19 +138,19 @@ class Levels:
     # -- running -----------------------------------------------------------------------------
 
     def run(
-        self, parameters: np.ndarray, inputs: np.ndarray, shared: np.ndarray, batch: int | None,
-        scale: float, gradient: bool,
+        self, parameters: np.ndarray, columns: list[np.ndarray], batch: int | None, scale: float,
+        gradient: bool,
     ) -> tuple[list[Any], np.ndarray | None]:  # fmt: skip
         """The outputs, and the gradients of all parameters or None.
 
         Args:
             parameters: the numbers of the leaves from outside.
-            inputs: (n_inputs, batch); rows of inputs without a batch axis are not read.
-            shared: (n_inputs,), the numbers of those.
+            columns: arrays of inputs, (n, batch) or (n,).
             batch: samples, or None.
             scale: adjoint of each output.
             gradient: whether to run backwards.
         """
+        inputs, shared = stack(columns, batch)
         with np.errstate(all="ignore"):
             if batch is None:
                 return self._tile(parameters, None, shared, None, scale, gradient)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 from operator import attrgetter
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from autograd.compiler.arguments import Call
 from autograd.compiler.build import Built, build
 from autograd.compiler.environment import Environment
+from autograd.compiler.flat import Flat
 from autograd.compiler.trace import trace
 from autograd.errors import TraceError
 from autograd.reverse import pullback
@@ -149,6 +151,20 @@ class Program:
                 leaf._grad = leaf._grad + number
         return value
 
+    def flat(self, *args: Any) -> Flat:
+        """The program for arguments like these, with all parameters in one flat array.
+
+        For loops that call it many times: nothing is checked again and no Value is read, so
+        changes to what f closes over are not seen.
+
+        Raises:
+            ValueError: if reduce is None.
+        """
+        if self._reduce is None:
+            raise ValueError("flat() combines the samples, so reduce must not be None.")
+        compiled = self._compiled(self._arguments(args))
+        return Flat(compiled.built.tier, compiled.leaves, self._reduce, self.__name__)
+
     # -- looking -----------------------------------------------------------------------------
 
     @property
@@ -231,15 +247,16 @@ class Program:
             )
         leaves = known + others
         wanted = [leaf.requires_grad for leaf in leaves]
-        built = build(graph, call)
+        built = build(graph, call, self._reduce is not None)
         return _Compiled(environment, built, leaves, wanted, _names(environment, leaves), tree[0])
 
     def _value_and_gradient(self, compiled: _Compiled, call: Call) -> tuple[Any, np.ndarray]:
         outputs, gradient = self._run(compiled, call, gradient=True)
         assert gradient is not None
         if call.batch is not None and self._reduce is not None:
-            combine = np.mean if self._reduce == "mean" else np.sum
-            outputs = [float(combine(np.broadcast_to(output, call.batch))) for output in outputs]
+            outputs = [float(np.sum(output)) for output in outputs]
+            if self._reduce == "mean":
+                outputs = [output / call.batch if call.batch else nan for output in outputs]
             value = compiled.tree.map(lambda start, tree: _block(outputs, start, tree, None))
         else:
             value = compiled.tree.map(lambda start, tree: _block(outputs, start, tree, call.batch))

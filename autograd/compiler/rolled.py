@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from autograd.compiler.adjoint import with_adjoint
+from autograd.compiler.arguments import stack
 from autograd.compiler.assemble import assemble
 from autograd.compiler.graph import Graph, batched
+from autograd.compiler.lower import Kernel, Lowered, lower
 from autograd.compiler.naming import name_adjoints, name_blocks
 from autograd.compiler.normal import simpler_powers, sums_of_products
 from autograd.compiler.normal import verify as verify_normal
 from autograd.compiler.roll import Rolled, roll
 from autograd.compiler.source import Source, write
-from autograd.compiler.vector import VectorProgram
+from autograd.compiler.vector import Operand, VectorProgram
 from autograd.compiler.vector import verify as verify_vector
+
+CACHE = 2**16  # numbers that a tile of a batch may take: half a megabyte
+KEPT = 8  # numbers of samples for which kernels are kept
 
 
 @dataclass(eq=False)
@@ -29,32 +36,117 @@ class Vectors:
 
     rolled: Rolled
     program: VectorProgram
+    per_sample: list[tuple[Operand, int]]
     places: np.ndarray
     forward: Source
     both: Source
+    lowered: Lowered
+    combined: bool
+    _uniform: list[bool] = field(init=False)  # outputs that are the same for all samples
+    pool: dict[int | None, list[Kernel]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        alone = [
+            isinstance(operand, float) or self.program.instructions[operand].batch != 2
+            for operand, _ in self.per_sample
+        ]
+        self._uniform = alone if any(alone) else []
 
     def run(
-        self, parameters: np.ndarray, inputs: np.ndarray, shared: np.ndarray, batch: int | None,
-        scale: float, gradient: bool,
+        self, parameters: np.ndarray, columns: list[np.ndarray], batch: int | None, scale: float,
+        gradient: bool,
     ) -> tuple[list[Any], np.ndarray | None]:  # fmt: skip
-        """The outputs, and the gradients of all parameters or None; arguments as in `Levels`."""
-        p = parameters[self.places]
-        with np.errstate(all="ignore"):
-            if not gradient:
-                results = self.forward.function(p, inputs, shared, batch)
-                return self._outputs(results, batch), None
-            results, parts = self.both.function(p, inputs, shared, batch)
-        found = np.zeros(len(p))
-        for (index, _), part in zip(self.program.gradients, parts, strict=True):
-            np.add.at(found, index, part)
-        full = np.zeros(len(parameters))
-        full[self.places] = found
-        return self._outputs(results, batch), full * scale
+        """The outputs, and the gradients of all parameters or None.
 
-    def _outputs(self, results: Any, batch: int | None) -> list[Any]:
+        With gradients the outputs are the sums over all samples, if they are to be combined.
+
+        Args:
+            parameters: the numbers of the leaves from outside.
+            columns: arrays of inputs, (n, batch) or (n,).
+            batch: samples, or None.
+            scale: adjoint of each output.
+            gradient: whether to run backwards.
+        """
+        p = parameters[self.places]
+        if not gradient:
+            stacked, shared = stack(columns, batch)
+            with np.errstate(all="ignore"):
+                results = self.forward.function(p, stacked, shared, batch)
+                return self._outputs(self.per_sample, results, batch), None
+        outputs, g = self.tiled(p, columns, batch)
+        full = np.zeros(len(parameters))
+        full[self.places] = g if scale == 1.0 else g * scale
+        return outputs, full
+
+    def tiled(
+        self, p: np.ndarray, columns: list[np.ndarray], batch: int | None
+    ) -> tuple[list[Any], np.ndarray]:
+        """The outputs and the gradients, for parameters in the program's order, tile by tile."""
+        outputs: list[list[Any]] = []
+        g = np.zeros(len(p))
+        tile = self.tile(batch)
+        for start in range(0, batch or 1, tile):
+            stop = min(start + tile, batch or 1)
+            size = None if batch is None else stop - start
+            with self.kernel(size) as kernel:
+                kernel.p[:] = p
+                for buffer, column in zip(kernel.columns, columns, strict=True):
+                    buffer[...] = column if column.ndim == 1 else column[:, start:stop]
+                with np.errstate(all="ignore"):
+                    kernel.run()
+                g += kernel.g
+                outputs.append(self.results(kernel, size))
+        return self._joined(outputs), g
+
+    def results(self, kernel: Kernel, batch: int | None) -> list[Any]:
+        """The outputs of a run, combined over its samples if they are to be."""
+        found = self._outputs(self.program.outputs, kernel.results, batch)
+        if not self.combined or batch is None or not self._uniform:
+            return found
+        return [
+            result * batch if alone else result
+            for result, alone in zip(found, self._uniform, strict=True)
+        ]
+
+    def _joined(self, outputs: list[list[Any]]) -> list[Any]:
+        """The outputs of all tiles together."""
+        if len(outputs) == 1:
+            return outputs[0]
+        together = []
+        for parts in zip(*outputs, strict=True):
+            if isinstance(parts[0], np.ndarray):
+                together.append(np.concatenate(parts))
+            else:
+                together.append(sum(parts) if self.combined else parts[0])
+        return together
+
+    def tile(self, batch: int | None) -> int:
+        """How many samples to run at once, so that all buffers stay in the cache."""
+        if batch is None or batch * self.lowered.width <= 2 * CACHE:
+            return batch or 1
+        parts = -(-batch * self.lowered.width // CACHE)
+        return max(-(-batch // parts), 64)
+
+    @contextmanager
+    def kernel(self, batch: int | None) -> Iterator[Kernel]:
+        """A kernel that nobody else uses for as long; they are kept for the next."""
+        pool = self.pool.setdefault(batch, [])
+        try:
+            kernel = pool.pop()
+        except IndexError:
+            kernel = self.lowered.kernel(batch)
+        yield kernel
+        if len(self.pool) > KEPT:
+            self.pool.clear()
+        pool.append(kernel)
+
+    def _outputs(
+        self, operands: list[tuple[Operand, int]], results: Any, batch: int | None
+    ) -> list[Any]:
+        """Copies of the results: an array of samples each, or a float."""
         outputs: list[Any] = []
         program = self.program
-        for (operand, where), result in zip(program.outputs, results, strict=True):
+        for (operand, where), result in zip(operands, results, strict=True):
             if isinstance(operand, float):
                 outputs.append(operand)
                 continue
@@ -68,7 +160,7 @@ class Vectors:
 
 def vectors(
     graph: Graph, inputs: np.ndarray, columns: np.ndarray, letters: list[str], has_batch: bool,
-    limit: int,
+    combine: bool, limit: int,
 ) -> Vectors | None:  # fmt: skip
     """The vector program of a graph, or None if it falls apart into too many blocks.
 
@@ -78,6 +170,7 @@ def vectors(
         columns: per input the number of the array that it belongs to.
         letters: per input the name of its argument.
         has_batch: whether there is a batch axis.
+        combine: whether ``run`` shall give, with gradients, the sums of the outputs over the batch.
         limit: most blocks.
     """
     normal = verify_normal(sums_of_products(simpler_powers(graph)), "sums_of_products")
@@ -91,4 +184,14 @@ def vectors(
     reverse = with_adjoint(assembled, graph.active[order], has_batch)
     program = verify_vector(reverse.program, "with_adjoint")
     name_adjoints(program, reverse.adjoint_of)
-    return Vectors(rolled, program, graph.place[order], write(program, False), write(program, True))
+    forward, both = write(program, False), write(program, True)
+    per_sample = list(program.outputs)
+    if combine:
+        reverse.combine()
+    sizes = [
+        (int(n), bool(inputs[columns == i][:1].any())) for i, n in enumerate(np.bincount(columns))
+    ]
+    return Vectors(
+        rolled, program, per_sample, graph.place[order], forward, both,
+        lower(program, len(order), sizes), combine,
+    )  # fmt: skip

@@ -404,6 +404,7 @@ def main():
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--kind", default="")
     parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("--trace", action="store_true")
     options = parser.parse_args()
     kinds = [kind for kind in KINDS if options.kind in kind.__name__]
     failures, worst = 0, 0.0
@@ -412,6 +413,8 @@ def main():
         try:
             found = check(kind, seed, torch=not options.no_torch)
         except Exception as problem:
+            if options.trace:
+                raise
             print(f"{kind.__name__} {seed}: {type(problem).__name__}: {problem}")
             failures += 1
             continue

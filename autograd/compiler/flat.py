@@ -1,0 +1,87 @@
+"""A compiled program on flat arrays, for training loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.compiler.rolled import Vectors
+from autograd.value import Value
+
+
+class Flat:
+    """What ``Program.flat`` returns: value and gradients with the parameters in one array.
+
+    Attributes:
+        parameters: the numbers of all parameters, float64. They are the program's own: change
+            them in place, as an optimiser does. ``read`` takes them from the Values, ``write``
+            puts them back.
+        values: the Values, in that order.
+    """
+
+    def __init__(self, tier: Any, leaves: Sequence[Value], scale: str | None, name: str):
+        self._tier, self._mean, self._name = tier, scale == "mean", name
+        self._leaves = list(leaves)
+        fast = isinstance(tier, Vectors) and tier.combined
+        self._fast = fast
+        order = np.arange(len(leaves))
+        if fast:  # those that the program does not use come last
+            order = np.concatenate([tier.places, np.setdiff1d(order, tier.places)])
+        self._used = len(tier.places) if fast else len(leaves)
+        self.values = [self._leaves[i] for i in order.tolist()]
+        self.parameters = np.zeros(len(leaves))
+        self.read()
+
+    def read(self) -> None:
+        """Take the numbers from the Values."""
+        self.parameters[:] = [value._data for value in self.values]
+
+    def write(self) -> None:
+        """Give the numbers to the Values."""
+        for value, number in zip(self.values, self.parameters.tolist(), strict=True):
+            value._data = number
+
+    def value_and_grad(self, *arrays: np.ndarray) -> tuple[Any, np.ndarray]:
+        """The combined value, or a list of them, and the gradients in the order of ``parameters``.
+
+        Args:
+            arrays: the arguments, with the shapes that the program was made for; only the
+                number of samples may be another.
+        """
+        columns = [
+            array.reshape(len(array), -1).T if array.ndim != 1 else array[np.newaxis]
+            for array in arrays
+        ]
+        batch = columns[0].shape[1] if columns else None
+        outputs, gradient = self.run(columns, batch)
+        return (outputs[0] if len(outputs) == 1 else outputs), gradient
+
+    def run(self, columns: list[np.ndarray], batch: int | None) -> tuple[list[Any], np.ndarray]:
+        """The same for arrays of shape (n, batch), or (n,) where there is no batch axis."""
+        scale = 1.0 / batch if self._mean and batch else 1.0
+        if not self._fast:
+            outputs, gradient = self._tier.run(self.parameters, columns, batch, scale, True)
+            return [float(np.sum(each)) * scale for each in outputs], gradient
+        tier: Vectors = self._tier
+        if tier.tile(batch) >= (batch or 1):
+            pool = tier.pool.setdefault(batch, [])
+            kernel = pool.pop() if pool else tier.lowered.kernel(batch)
+            kernel.p[:] = self.parameters[: self._used]
+            for buffer, column in zip(kernel.columns, columns, strict=True):
+                buffer[...] = column
+            with np.errstate(all="ignore"):
+                kernel.run()
+            outputs = tier.results(kernel, batch)
+            gradient = kernel.g * scale if scale != 1.0 else kernel.g.copy()
+            pool.append(kernel)
+        else:
+            outputs, gradient = tier.tiled(self.parameters[: self._used], columns, batch)
+            if scale != 1.0:
+                gradient *= scale
+        if scale != 1.0:
+            outputs = [output * scale for output in outputs]
+        if self._used < len(self.parameters):
+            gradient = np.concatenate([gradient, np.zeros(len(self.parameters) - self._used)])
+        return outputs, gradient
