@@ -18,7 +18,7 @@ import numpy as np
 
 from autograd.draw.blocks import Block, blocks
 from autograd.draw.fold import fold
-from autograd.draw.quotient import depths, neighbours, quotient, sole, topological
+from autograd.draw.quotient import depths, neighbours, quotient, sole, topological, unique
 from autograd.draw.tape import INPUT, OP, Tape, is_data
 from autograd.value import Value
 
@@ -150,7 +150,7 @@ class Collapse:
     def _bottom(self) -> Level:
         tape = self.tape
         size = len(tape)
-        key = np.unique(tape.target * size + tape.source)
+        key = unique(tape.target * size + tape.source)
         looks: dict[Any, int] = {}
         data = np.zeros(size, dtype=bool)
         for i in np.flatnonzero(tape.kind != OP).tolist():
@@ -170,7 +170,7 @@ class Collapse:
             data=data,
             times=np.ones(size, dtype=np.int64),
             look=np.array(look),
-            bend=np.array([node.op is not None and node.op.name in _BENDS for node in tape.nodes]),
+            bend=np.array([getattr(node.op, "name", "") in _BENDS for node in tape.nodes]),
         )
 
     def _stages(self) -> Iterable[Callable[[], None]]:
@@ -210,7 +210,7 @@ class Collapse:
         if count == len(below):
             if paths is not None:
                 self.levels.append(
-                    replace(below, of=np.arange(count), made=[""] * count, path=paths)
+                    replace(below, of=np.arange(count), made=[""] * count, path=paths, members=None)
                 )
             return
         source, target = quotient(of[below.source], of[below.target], count)

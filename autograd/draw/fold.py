@@ -52,6 +52,8 @@ def fold(tape: Tape) -> np.ndarray:
 def _split_by_use(tape: Tape, data: list[bool], hashes: list[int]) -> None:
     """Tell x[0] from x[1] by where they are used, even if nobody named them."""
     uses: dict[int, int] = {}
+    if not any(data):
+        return
     start, source = tape.start.tolist(), tape.source.tolist()
     for i in range(len(tape)):
         for position, p in enumerate(source[start[i] : start[i + 1]]):
@@ -80,9 +82,13 @@ def _data_leaves(tape: Tape) -> list[bool]:
     Constants may, and leaves named x or y. A leaf without a name may if it reaches the root
     through one term only of the sum that the root is; a weight is used by the terms of all samples.
     """
-    owner = _owners(tape)
-    several = len({each for each in owner if each >= 0}) > 1
     kind = tape.kind.tolist()
+    nameless = any(
+        not tape.nodes[i].label and tape.nodes[i].requires_grad
+        for i in np.flatnonzero(tape.kind == INPUT).tolist()
+    )
+    owner = _owners(tape) if nameless else [_UNKNOWN] * len(tape)
+    several = len({each for each in owner if each >= 0}) > 1
     if several:
         for i, node in enumerate(tape.nodes):
             if kind[i] == INPUT and not node.label and owner[i] < 0:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd.draw.model import Box, Edge, Span
-from autograd.draw.tape import OP, Tape
+from autograd.draw.tape import Tape
 
 _MOST_WORK = 4_000_000  # products of partials for one picture; a few seconds
 _MOST_ENTRIES = 20_000  # that one edge keeps; beyond it keeps their range
@@ -61,55 +61,70 @@ def _jacobian(
     arriving: list[int],
     work: list[int],
 ) -> list[Edge]:
-    """The edges into a group: one from each box, with the sums over all paths within the group.
-
-    One sweep from the outputs backwards; each node holds the adjoints of the outputs it leads to.
-    """
+    """The edges into a group: one from each box, with the sums over all paths within the group."""
     box = boxes[target]
-    nodes, kind = tape.nodes, tape.kind
-    start, source = tape.start, tape.source
-    adjoint: dict[int, dict[int, float]] = {i: {i: 1.0} for i in box.outputs}
-    outside: dict[int, dict[int, float]] = {}
-    for i in reversed(box.nodes.tolist()):
-        if kind[i] != OP:
-            continue
-        above = adjoint.pop(i, None)
-        if above is None:
-            continue
-        node = nodes[i]
-        op = node.op
-        assert op is not None
-        parents = source[start[i] : start[i + 1]].tolist()
-        work[0] -= len(parents) * len(above)
-        if work[0] < 0:
-            break
-        for p, partial in zip(parents, node.partials, strict=True):
-            if where[p] == target:
-                if kind[p] != OP:
-                    continue
-                below = adjoint.get(p)
-                if below is None:
-                    below = adjoint[p] = {}
-            else:
-                below = outside.get(p)
-                if below is None:
-                    below = outside[p] = {}
-            if partial == 0.0 and op.selects:
-                for o in above:
-                    below.setdefault(o, 0.0)
-                continue
-            for o, a in above.items():
-                # As in the backward pass: an adjoint of 0 is not passed on.
-                below[o] = below.get(o, 0.0) + (a * partial if a != 0.0 else 0.0)
+    nodes, source = tape.nodes, tape.source
+    sweep = _sweep_one if len(box.outputs) == 1 else _sweep_all
+    outside = sweep(tape, box, set(box.nodes.tolist()), work)
     found: dict[int, list[tuple[int, int, float]]] = {}
     for e in arriving:
         found.setdefault(int(where[source[e]]), [])
-    if work[0] < 0:
+    if outside is None:
         live = {int(where[source[e]]) for e in arriving if nodes[source[e]].requires_grad}
         return [Edge(s, target, (), None, 0, 0.0, s in live) for s in found]
     for p, row in outside.items():
         found[int(where[p])] += [(p, o, value) for o, value in row.items()]
     return [_edge(tape, s, target, sorted(entries)) for s, entries in found.items()]
+
+
+def _sweep_one(
+    tape: Tape, box: Box, inside: set[int], work: list[int]
+) -> dict[int, dict[int, float]] | None:
+    """∂output/∂node for every node outside that the group uses; None if it is too much work."""
+    nodes, source = tape.nodes, tape.uses
+    start = tape.begin
+    (output,) = box.outputs
+    adjoint = {output: 1.0}
+    for i in reversed(box.nodes.tolist()):
+        op = nodes[i].op
+        if op is None or i not in adjoint:
+            continue
+        above = adjoint.pop(i)
+        parents = source[start[i] : start[i + 1]]
+        work[0] -= len(parents)
+        if work[0] < 0:
+            return None
+        for p, partial in zip(parents, nodes[i].partials, strict=True):
+            # As in the backward pass: an adjoint of 0 is not passed on, and never meets infinity.
+            flows = above != 0.0 and (partial != 0.0 or not op.selects)
+            adjoint[p] = adjoint.get(p, 0.0) + (above * partial if flows else 0.0)
+    return {p: {output: value} for p, value in adjoint.items() if p not in inside}
+
+
+def _sweep_all(
+    tape: Tape, box: Box, inside: set[int], work: list[int]
+) -> dict[int, dict[int, float]] | None:
+    """The same for several outputs: each node holds the adjoints of the outputs it leads to."""
+    nodes, source = tape.nodes, tape.uses
+    start = tape.begin
+    adjoint: dict[int, dict[int, float]] = {i: {i: 1.0} for i in box.outputs}
+    for i in reversed(box.nodes.tolist()):
+        op = nodes[i].op
+        if op is None or i not in adjoint:
+            continue
+        above = adjoint.pop(i)
+        parents = source[start[i] : start[i + 1]]
+        work[0] -= len(parents) * len(above)
+        if work[0] < 0:
+            return None
+        for p, partial in zip(parents, nodes[i].partials, strict=True):
+            if p in inside and nodes[p].op is None:
+                continue
+            below = adjoint.setdefault(p, {})
+            for o, a in above.items():
+                flows = a != 0.0 and (partial != 0.0 or not op.selects)
+                below[o] = below.get(o, 0.0) + (a * partial if flows else 0.0)
+    return {p: row for p, row in adjoint.items() if p not in inside}
 
 
 def _edge(tape: Tape, source: int, target: int, entries: list[tuple[int, int, float]]) -> Edge:

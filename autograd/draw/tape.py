@@ -27,6 +27,7 @@ class Tape:
         source, target: one entry per edge, the numbers of parent and child; the edges of a
             child stand together, in the order of its arguments.
         start: where the edges of each node begin, and at the end how many there are.
+        begin, uses: start and source as arrays that are faster to read one by one.
         kind: OP, PARAMETER, INPUT or CONSTANT for each node.
     """
 
@@ -49,6 +50,7 @@ class Tape:
         for node in weights:
             if kind[i := number[node]] == INPUT and node.requires_grad:
                 kind[i] = PARAMETER
+        self.begin, self.uses = start, source
         self.start = np.frombuffer(start, dtype=np.int64)
         self.source = np.frombuffer(source, dtype=np.int64)
         self.target = np.repeat(np.arange(len(nodes)), np.diff(self.start))
