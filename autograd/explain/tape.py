@@ -146,9 +146,9 @@ class Tape:
                 changes[i].append((column, partials))
         with np.errstate(all="ignore"):
             for i, step in reversed(self.steps):
-                partials = np.broadcast_to(step.partials[:, None], (len(step.partials), len(edits)))
+                partials = step.partials[:, None]
                 if i in changes:
-                    partials = partials.copy()
+                    partials = np.repeat(partials, len(edits), axis=1)
                     for column, changed in changes[i]:
                         partials[:, column] = changed
                 self._pass_on(adjoint, i, step, step.active, partials[step.active])
@@ -197,7 +197,8 @@ class Tape:
         if not flow.any() or not len(at):
             return
         shares = partials * flow
-        shares[(partials == 0.0) | (np.broadcast_to(flow, shares.shape) == 0.0)] = 0.0
+        if not np.isfinite(shares).all():
+            shares[(partials == 0.0) | (flow == 0.0)] = 0.0
         if step.distinct:
             adjoint[step.index[at]] += shares
         else:
@@ -288,7 +289,7 @@ class Tape:
         found = {tuple(group) for each in groups for group in each.values()}
         if single:
             found |= {(i,) for i in numbers}
-        most = int(min(1000, max(50, 2e8 // max(self.n_edges, 1)) if neurons else 30))
+        most = int(min(1000, max(30, 1e7 // max(self.n_edges, 1)) if neurons else 30))
         return sorted(found, key=lambda group: (-len(group), group))[:most]
 
     def op_name(self, i: int) -> str:

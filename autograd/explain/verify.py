@@ -535,12 +535,14 @@ class _Judge:
         """All candidates, as many at a time as one sweep takes."""
         many = int(max(8, min(512, 4e6 // len(self.case.tape.nodes))))
         batch: list[Candidate] = []
+        edits = 0
         for kind in SLIPS.values():
             for candidate in kind.find(self.case):
                 batch.append(candidate)
-                if len(batch) == many:
+                edits += candidate.edit is not None
+                if edits == many or len(batch) * len(self.case.values) > 4e6:
                     yield batch
-                    batch = []
+                    batch, edits = [], 0
         if batch:
             yield batch
 
