@@ -22,10 +22,14 @@ from nn.layers import (
     Tanh,
 )
 from nn.losses import (
+    bce,
     bce_with_logits,
     cross_entropy,
     half_squared_error,
     hinge,
+    huber,
+    logistic,
+    mae,
     mse,
 )
 from nn.module import Module
@@ -37,7 +41,8 @@ __all__ = [
     "Module", "Neuron", "Linear", "MLP", "Sequential",
     "Activation", "Identity", "ReLU", "Sigmoid", "Softplus", "Tanh",
     # losses
-    "half_squared_error", "mse", "hinge", "bce_with_logits", "cross_entropy",
+    "half_squared_error", "mse", "mae", "huber",
+    "hinge", "logistic", "bce", "bce_with_logits", "cross_entropy",
     # training
     "fit", "History", "predict", "accuracy",
     # verification against backprop by hand

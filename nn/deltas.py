@@ -351,6 +351,25 @@ def _hinge_gradient(a: Array, y: Array) -> Any:
     return -(y * ACTIVATIONS["relu"].prime(1.0 - y * a)) / a.shape[-1]
 
 
+def _huber(a: Array, y: Array) -> Any:
+    """Return the mean of ½ e² where |e| ≤ 1, else |e| - ½, for e = a - y."""
+    e = np.abs(a - y)
+    return np.where(e <= 1.0, 0.5 * e * e, e - 0.5).mean(axis=-1)
+
+
+def _bce(p: Array, y: Array) -> Any:
+    """Return the mean of -y log p - (1 - y) log(1 - p) in nats, no logarithm below -100."""
+    log_p, log_q = np.maximum(np.log(p), -100.0), np.maximum(np.log1p(-p), -100.0)
+    return -(y * log_p + (1.0 - y) * log_q).mean(axis=-1)
+
+
+def _bce_gradient(p: Array, y: Array) -> Any:
+    """Return (1 - y) / (1 - p) - y / p, over n; a term whose logarithm is held at -100 is 0."""
+    of_p = np.where(np.log(p) < -100.0, 0.0, -y / p)
+    of_q = np.where(np.log1p(-p) < -100.0, 0.0, (1.0 - y) / (1.0 - p))
+    return (of_p + of_q) / p.shape[-1]
+
+
 def _cross_entropy(a: Array, y: NDArray[np.int_]) -> Any:
     """Return log Σ_k e^(a_k) - a_y in nats, from differences to the largest a: no overflow."""
     shifted = a - a.max(axis=-1, keepdims=True)
@@ -377,8 +396,13 @@ _LOSS_FORMULAS: dict[str, tuple[Callable[[Array, Any], Any], Callable[[Array, An
                            lambda a, y: 2.0 * (a - y) / a.shape[-1]),
     "mae":                (lambda a, y: np.abs(a - y).mean(axis=-1),
                            lambda a, y: np.sign(a - y) / a.shape[-1]),
+    "huber":              (_huber,
+                           lambda a, y: np.clip(a - y, -1.0, 1.0) / a.shape[-1]),
     "hinge":              (lambda a, y: np.maximum(0.0, 1.0 - y * a).mean(axis=-1),
                            _hinge_gradient),
+    "logistic":           (lambda a, y: _softplus(-y * a).mean(axis=-1),
+                           lambda a, y: -y * _sigmoid(-y * a) / a.shape[-1]),
+    "bce":                (_bce, _bce_gradient),
     "bce_with_logits":    (lambda a, y: (_softplus(a) - y * a).mean(axis=-1),
                            lambda a, y: (_sigmoid(a) - y) / a.shape[-1]),
     "cross_entropy":      (_cross_entropy,
@@ -392,10 +416,12 @@ LOSSES: dict[str, Loss] = {
 }
 """Losses by name, each with its gradient by the outputs a.
 
-half_squared_error is the sum over outputs of P's derivation and of D (who calls it MSE); mse, mae,
-hinge and bce_with_logits are means over outputs, cross_entropy is one number from all of them. The
-targets are numbers, for hinge +1 or -1, for bce_with_logits probabilities, for cross_entropy the
-index of the class. mae and hinge have derivative 0 at their kinks.
+half_squared_error is the sum over outputs of P's derivation and of D (who calls it MSE),
+cross_entropy is one number from all outputs, the others are means over outputs. The outputs are
+numbers, for bce probabilities. The targets are numbers, for hinge and logistic +1 or -1, for bce
+and bce_with_logits probabilities, for cross_entropy the index of the class. logistic is M's
+logistic regression, with ∂L/∂a = -y σ(-y a). huber's line begins at 1. mae and hinge have
+derivative 0 at their kinks, and bce where a logarithm is held at -100.
 """
 
 

@@ -102,9 +102,19 @@ def random_targets(rng, loss, shape):
     """Return targets that the loss understands, for outputs of this shape."""
     if loss == "cross_entropy":
         return rng.integers(shape[-1], size=shape[:-1])
-    if loss == "hinge":
+    if loss in ("hinge", "logistic"):
         return rng.choice([-1.0, 1.0], size=shape)
     return rng.uniform(size=shape)
+
+
+def suited(loss, a):
+    """Return the outputs, as probabilities for the loss that takes them."""
+    return 0.2 + 0.6 * ACTIVATIONS["sigmoid"].f(a) if loss == "bce" else a
+
+
+def with_output(loss, activations):
+    """Return the activations, with a last one that the loss understands."""
+    return [*activations[:-1], "sigmoid"] if loss == "bce" else activations
 
 
 # --- activations -----------------------------------------------------------------------------
@@ -229,7 +239,12 @@ def test_the_derivative_of_an_inverse_hyperbolic_function_does_not_overflow(name
         ("mse", [3.0, -1.0], [1.0, 0.0], 2.5, [2.0, -1.0]),
         ("mse", [3.0], [1.0], 4.0, [4.0]),
         ("mae", [3.0, -1.0, 2.0], [1.0, 0.0, 2.0], 1.0, [1 / 3, -1 / 3, 0.0]),
+        ("huber", [3.0, -0.5, 1.0], [1.0, 0.0, 0.0], 17 / 24, [1 / 3, -1 / 6, 1 / 3]),
         ("hinge", [0.5, 2.0], [1.0, -1.0], 1.75, [-0.5, 0.5]),
+        ("logistic", [0.0, 0.0], [1.0, -1.0], math.log(2.0), [-0.25, 0.25]),
+        ("bce", [0.5, 0.25], [1.0, 0.0], math.log(8.0 / 3.0) / 2.0, [-1.0, 2.0 / 3.0]),
+        ("bce", [0.0, 1.0], [1.0, 0.0], 100.0, [0.0, 0.0]),
+        ("bce", [0.0, 1.0], [0.0, 1.0], 0.0, [0.5, -0.5]),
         ("hinge", [1.0, -1.0], [1.0, -1.0], 0.0, [0.0, 0.0]),  # at the margin
         ("bce_with_logits", [0.0, 0.0], [1.0, 0.25], math.log(2.0), [-0.25, 0.125]),
         ("cross_entropy", [0.0, math.log(3.0)], 0, math.log(4.0), [-0.75, 0.75]),
@@ -247,7 +262,7 @@ def test_a_loss_has_the_value_and_gradient_computed_on_paper(loss, a, y, value, 
 def test_each_loss_gradient_agrees_with_central_differences(loss, n_out):
     rng = np.random.default_rng(1)
     for _ in range(5):
-        a, y = rng.normal(size=n_out), random_targets(rng, loss, (n_out,))
+        a, y = suited(loss, rng.normal(size=n_out)), random_targets(rng, loss, (n_out,))
         numeric = difference(lambda moved, y=y: LOSSES[loss].value(moved, y), a)
         np.testing.assert_allclose(LOSSES[loss].gradient(a, y), numeric, rtol=1e-8, atol=1e-11)
 
@@ -255,7 +270,7 @@ def test_each_loss_gradient_agrees_with_central_differences(loss, n_out):
 @EVERY_LOSS
 def test_a_loss_reads_a_batch_sample_by_sample(loss):
     rng = np.random.default_rng(2)
-    a, y = rng.normal(size=(4, 3)), random_targets(rng, loss, (4, 3))
+    a, y = suited(loss, rng.normal(size=(4, 3))), random_targets(rng, loss, (4, 3))
     values, gradients = LOSSES[loss].value(a, y), LOSSES[loss].gradient(a, y)
     for n in range(4):
         assert values[n] == pytest.approx(LOSSES[loss].value(a[n], y[n]), rel=1e-14)
@@ -365,6 +380,7 @@ def test_a_batch_gives_the_average_of_its_single_samples(backprop):
 )
 def test_loops_and_matrices_give_the_same_numbers(widths, activations, bias, n_samples, loss):
     rng = np.random.default_rng(4)
+    activations = with_output(loss, activations)
     weights, biases = random_network(rng, widths, bias)
     batch = () if n_samples is None else (n_samples,)
     x = rng.normal(size=(*batch, widths[0]))
@@ -395,7 +411,7 @@ def test_loops_and_matrices_agree_on_every_activation(name):
 @EVERY_LOSS
 def test_every_gradient_agrees_with_central_differences_of_the_loss(backprop, loss):
     rng = np.random.default_rng(5)
-    activations = ["tanh", "silu", "linear"]
+    activations = with_output(loss, ["tanh", "silu", "linear"])
     weights, biases = random_network(rng, (2, 3, 2, 2))
     biases[1] = None  # a layer without bias between two with
     x, y = rng.normal(size=(2, 2)), random_targets(rng, loss, (2, 2))

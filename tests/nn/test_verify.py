@@ -31,6 +31,11 @@ def targets(random, loss, shape):
     return random.uniform(0.1, 0.9, size=shape)
 
 
+def output(loss):
+    """An activation of the last layer that the loss takes."""
+    return "sigmoid" if loss == "bce" else "linear"
+
+
 def marked_wrong(error):
     """The (layer, quantity) of every line of the table that is marked as wrong."""
     layer, wrong = "", []
@@ -84,7 +89,7 @@ def test_every_activation_defined_everywhere_may_be_the_output(name):
 @pytest.mark.parametrize("n_out", [1, 3])
 def test_every_loss_agrees_with_its_hand_derived_gradient(loss, n_samples, n_out):
     random = np.random.default_rng(1)
-    model = nn.MLP(3, [4, n_out], activation="tanh", rng=1)
+    model = nn.MLP(3, [4, n_out], activation="tanh", output=output(loss), rng=1)
     batch = () if n_samples is None else (n_samples,)
     x, y = random.normal(size=(*batch, 3)), targets(random, loss, (*batch, n_out))
     assert nn.verify(model, x, y, loss=loss, show=False).ok
@@ -156,6 +161,8 @@ def test_networks_at_random_agree(widths, names, bias, loss, n_samples, seed):
     parts = []
     for n_in, n_out, name in zip(widths, widths[1:], names, strict=False):
         parts += [nn.Linear(n_in, n_out, bias=bias, rng=random), nn.Activation(name)]
+    if loss == "bce":
+        parts[-1] = nn.Sigmoid()
     batch = () if n_samples is None else (n_samples,)
     x = random.normal(size=(*batch, widths[0]))
     y = targets(random, loss, (*batch, widths[-1]))
@@ -354,11 +361,11 @@ def test_a_wrong_gradient_of_a_loss_by_hand_is_found(loss, monkeypatch):
     right = deltas.LOSSES[loss]
     doubled = deltas.Loss(right.value, lambda a, y: 2.0 * right.gradient(a, y))
     monkeypatch.setitem(deltas.LOSSES, loss, doubled)
-    model = nn.MLP(2, [3, 2], activation="tanh", rng=0)
+    model = nn.MLP(2, [3, 2], activation="tanh", output=output(loss), rng=0)
     y = targets(np.random.default_rng(0), loss, (2,))
     with pytest.raises(VerificationError) as error:
         nn.verify(model, [1.0, 2.0], y, loss=loss, show=False)
-    assert ("2: 3 → 2 linear", "δ") in marked_wrong(error)
+    assert (f"2: 3 → 2 {output(loss)}", "δ") in marked_wrong(error)
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e-9, 1e-11])
