@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from autograd import Value, no_grad
+from autograd import TraceError, Value, no_grad
 from nn.init import Rng, generator
 from nn.losses import LOSSES
 from nn.module import Module
 from nn.optim import Adam, Optimizer
-
-Loss = Callable[[list[Value], Any], Value]
+from nn.steps import Compiled, Eager, Loss, Steps, is_hit, listed
 
 
 class History(dict[str, list[float]]):
-    """What ``fit`` saw, a list per quantity ("loss", "accuracy") with one number per epoch."""
+    """What ``fit`` saw, a list per quantity ("loss", "accuracy") with one number per epoch.
+
+    Attributes:
+        compiled: whether the steps were those of a compiled program.
+        reason: if not, though it was asked for, why.
+    """
+
+    compiled = False
+    reason = ""
 
 
 def fit(
@@ -35,11 +41,16 @@ def fit(
     validation: tuple[Any, Any] | None = None,
     progress: bool = True,
     callbacks: Sequence[Callable[[int, History], object]] = (),
+    compile: bool = True,
 ) -> History:
     """The history of training the model in place.
 
     Each step takes the gradient of the mean loss of one mini-batch, as the mean of the
-    samples' gradients (one backward pass per sample), and updates the parameters.
+    samples' gradients, and updates the parameters. By default that is a compiled program:
+    model and loss are traced once, and the parameters live in flat arrays. They are back in
+    the model whenever a callback is called, and at the end, also after an error or an
+    interrupt. What cannot be compiled (see ``autograd.compile``) runs node by node, and
+    ``history.reason`` says why; the result is the same to rounding.
 
     Args:
         model: maps a list of numbers to a list of Values.
@@ -54,6 +65,7 @@ def fit(
         progress: whether to show a progress bar.
         callbacks: called as ``callback(epoch, history)`` after each epoch, counted from 1;
             one that returns True ends the training.
+        compile: False runs node by node in any case.
 
     Raises:
         ValueError: for data whose lengths do not fit, or no data at all.
@@ -68,44 +80,64 @@ def fit(
     optimizer = optimizer or Adam(model.parameters())
     order = generator(rng)
     history = History(loss=[], accuracy=[])
-    with tqdm(range(1, epochs + 1), unit="epoch", disable=not progress) as bar:
-        for epoch in bar:
-            total, hits = 0.0, 0
-            shuffled = order.permutation(len(samples)).tolist()
-            for start in range(0, len(shuffled), batch_size):
-                batch = shuffled[start : start + batch_size]
-                optimizer.zero_grad()
-                for i in batch:
-                    prediction = model(samples[i])
-                    each = loss(prediction, targets[i])
-                    if not math.isfinite(each.data):
-                        raise FloatingPointError(
-                            f"the loss of sample {i} is {each.data} in epoch {epoch}. "
-                            "Lower the learning rate, or look for such a number in the data."
-                        )
-                    each.backward(1.0 / len(batch))
-                    total += each.data
-                    hits += is_hit(prediction, targets[i])
-                _check_gradients(model, epoch)
-                optimizer.step()
-            history["loss"].append(total / len(samples))
-            history["accuracy"].append(hits / len(samples))
-            if held_out is not None:
-                val_loss, val_accuracy = _measure(model, loss, *held_out)
-                history.setdefault("val_loss", []).append(val_loss)
-                history.setdefault("val_accuracy", []).append(val_accuracy)
-            bar.set_postfix({name: f"{numbers[-1]:.4g}" for name, numbers in history.items()})
-            verdicts = [callback(epoch, history) for callback in callbacks]
-            if any(isinstance(verdict, bool | np.bool_) and verdict for verdict in verdicts):
-                break
+    eager = Eager(model, loss, optimizer, samples, targets)
+    steps: Steps = eager
+    if compile:
+        steps = _compiled(eager, np.asarray(X, dtype=np.float64), np.asarray(y), history)
+    try:
+        with tqdm(range(1, epochs + 1), unit="epoch", disable=not progress) as bar:
+            for epoch in bar:
+                total, hits = 0.0, 0
+                shuffled = order.permutation(len(samples)).tolist()
+                steps.read()
+                for start in range(0, len(shuffled), batch_size):
+                    of_batch = steps.step(shuffled[start : start + batch_size], epoch)
+                    total += of_batch[0]
+                    hits += of_batch[1]
+                steps.write()
+                history["loss"].append(total / len(samples))
+                history["accuracy"].append(hits / len(samples))
+                if held_out is not None:
+                    val_loss, val_accuracy = _measure(model, loss, *held_out)
+                    history.setdefault("val_loss", []).append(val_loss)
+                    history.setdefault("val_accuracy", []).append(val_accuracy)
+                bar.set_postfix({name: f"{numbers[-1]:.4g}" for name, numbers in history.items()})
+                verdicts = [callback(epoch, history) for callback in callbacks]
+                steps.read()
+                if any(isinstance(verdict, bool | np.bool_) and verdict for verdict in verdicts):
+                    break
+    finally:
+        steps.write()
     return history
+
+
+def _compiled(eager: Eager, X: np.ndarray, y: np.ndarray, history: History) -> Steps:
+    """Compiled steps, or those given if that cannot be.
+
+    The targets are looked at first: in a trace a loss cannot refuse them.
+    """
+    with no_grad():
+        prediction = eager.model(eager.samples[0])
+        seen = set()
+        for target in eager.targets:
+            key = target if not isinstance(target, list) else tuple(np.ravel(target).tolist())
+            if key not in seen:
+                seen.add(key)
+                eager.loss(prediction, target)
+    try:
+        steps = Compiled(eager, X, y)
+    except (TraceError, TypeError, ValueError, IndexError) as problem:
+        history.reason = f"{type(problem).__name__}: {problem}"
+        return eager
+    history.compiled = True
+    return steps
 
 
 def predict(model: Module, X: Any) -> np.ndarray:
     """The model's outputs for N samples, as an array of shape (N, n_out)."""
     with no_grad():
         rows = np.asarray(X, dtype=float)
-        return np.array([[each.data for each in _listed(model(row))] for row in rows])
+        return np.array([[each.data for each in listed(model(row))] for row in rows])
 
 
 def accuracy(model: Module, X: Any, y: Any) -> float:
@@ -120,15 +152,6 @@ def accuracy(model: Module, X: Any, y: Any) -> float:
     return sum(hits) / len(hits)
 
 
-def is_hit(prediction: Any, target: Any) -> bool:
-    """Whether the prediction says the target's class."""
-    outputs, wanted = [each.data for each in _listed(prediction)], np.ravel(target)
-    if len(outputs) == 1:
-        return bool((outputs[0] > 0.0) == (wanted[0] > 0.0))
-    index = wanted[0] if len(wanted) == 1 else np.argmax(wanted)  # a class, or one-hot
-    return bool(np.argmax(outputs) == index)
-
-
 def _measure(
     model: Module, loss: Loss, samples: list[Any], targets: list[Any]
 ) -> tuple[float, float]:
@@ -140,24 +163,6 @@ def _measure(
             total += loss(prediction, target).data
             hits += is_hit(prediction, target)
     return total / len(samples), hits / len(samples)
-
-
-def _listed(prediction: Any) -> Sequence[Value]:
-    """The outputs as a list; a model of one's own may give a single Value."""
-    return [prediction] if isinstance(prediction, Value) else prediction
-
-
-def _check_gradients(model: Module, epoch: int) -> None:
-    if not all(map(math.isfinite, [parameter.grad for parameter in model.parameters()])):
-        names = [
-            name
-            for name, member in model.named_parameters()
-            if not all(math.isfinite(value.grad) for value in np.ravel(member))
-        ]
-        raise FloatingPointError(
-            f"the gradient of {', '.join(names)} is not finite in epoch {epoch}, though the loss "
-            "is. Run one sample under autograd.detect_anomaly() to see where it arises."
-        )
 
 
 def _loss(loss: Loss | str) -> Loss:

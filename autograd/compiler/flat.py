@@ -21,10 +21,12 @@ class Flat:
         values: the Values, in that order.
     """
 
-    def __init__(self, tier: Any, leaves: Sequence[Value], scale: str | None, name: str):
-        self._tier, self._mean, self._name = tier, scale == "mean", name
+    def __init__(
+        self, tier: Any, leaves: Sequence[Value], reduce: str | None, shapes: list[tuple[bool, int]]
+    ):
+        self._tier, self._reduce, self._shapes = tier, reduce, shapes
         self._leaves = list(leaves)
-        fast = isinstance(tier, Vectors) and tier.combined
+        fast = isinstance(tier, Vectors)
         self._fast = fast
         order = np.arange(len(leaves))
         if fast:  # those that the program does not use come last
@@ -44,26 +46,44 @@ class Flat:
             value._data = number
 
     def value_and_grad(self, *arrays: np.ndarray) -> tuple[Any, np.ndarray]:
-        """The combined value, or a list of them, and the gradients in the order of ``parameters``.
+        """The value, or a list of several, and the gradients in the order of ``parameters``.
 
         Args:
             arrays: the arguments, with the shapes that the program was made for; only the
                 number of samples may be another.
+
+        Raises:
+            ValueError: if a shape is another.
         """
-        columns = [
-            array.reshape(len(array), -1).T if array.ndim != 1 else array[np.newaxis]
-            for array in arrays
-        ]
-        batch = columns[0].shape[1] if columns else None
+        if len(arrays) != len(self._shapes):
+            raise ValueError(f"expected {len(self._shapes)} arrays, but got {len(arrays)}.")
+        columns = []
+        batch: int | None = None
+        for position, (array, (own, size)) in enumerate(zip(arrays, self._shapes, strict=True)):
+            if own:
+                column = array.T if array.ndim == 2 else array.reshape(len(array), -1).T
+                batch = column.shape[1] if batch is None else batch
+                fits = column.shape == (size, batch)
+            else:
+                column = np.ravel(array)
+                fits = len(column) == size
+            if not fits:
+                raise ValueError(
+                    f"argument {position} must have {size} numbers{' per sample' * own}, "
+                    f"{f'{batch} samples' if own else ''}, but its shape is {np.shape(array)}."
+                )
+            columns.append(column)
         outputs, gradient = self.run(columns, batch)
         return (outputs[0] if len(outputs) == 1 else outputs), gradient
 
     def run(self, columns: list[np.ndarray], batch: int | None) -> tuple[list[Any], np.ndarray]:
         """The same for arrays of shape (n, batch), or (n,) where there is no batch axis."""
-        scale = 1.0 / batch if self._mean and batch else 1.0
+        scale = 1.0 / batch if self._reduce == "mean" and batch else 1.0
         if not self._fast:
-            outputs, gradient = self._tier.run(self.parameters, columns, batch, scale, True)
-            return [float(np.sum(each)) * scale for each in outputs], gradient
+            outputs, found = self._tier.run(self.parameters, columns, batch, scale, True)
+            if self._reduce is None:
+                return outputs, found
+            return [float(np.sum(each)) * scale for each in outputs], found
         tier: Vectors = self._tier
         if tier.tile(batch) >= (batch or 1):
             pool = tier.pool.setdefault(batch, [])

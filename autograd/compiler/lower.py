@@ -639,7 +639,7 @@ class _Lowering:
             called += "_"
         self._make(called, lambda env, B: function)
         if isinstance(function, np.ufunc):
-            self.lines.append(f"{called}({', '.join(args)}, {out})")
+            self.lines.append(f"{called}({', '.join(args)}, out={out})")
         else:
             self.lines.append(f"{out}[...] = {called}({', '.join(args)})")
 
@@ -887,12 +887,13 @@ _FROM_VALUE = {
 }
 _FUNCTIONS: Environment = {
     "dot": np.dot, "add": np.add, "add_reduce": np.add.reduce, "max_reduce": np.maximum.reduce,
-    "add_at": np.add.at, "take": np.take, "scatter": scatter, "multiply": np.multiply, "subtract": np.subtract,
+    "add_at": np.add.at, "take": np.take, "scatter": scatter, "multiply": np.multiply,
+    "subtract": np.subtract,
     "divide": np.divide, "negative": np.negative, "exp": np.exp, "maximum": np.maximum,
     "sign": np.sign, "slope_of_tanh": _slope_of_tanh, "slope_of_sigmoid": _slope_of_sigmoid,
 }  # fmt: skip
 _IN_STEPS = {
-    ops.relu: ["maximum({0}, {zero}, {out})"],
+    ops.relu: ["maximum({0}, {zero}, out={out})"],
     ops.sigmoid: [
         "negative({0}, {out})", "exp({out}, {out})", "add({out}, {one}, {out})",
         "divide({one}, {out}, {out})",

@@ -16,7 +16,9 @@ from autograd.compiler.build import Built, build
 from autograd.compiler.environment import Environment
 from autograd.compiler.flat import Flat
 from autograd.compiler.trace import trace
+from autograd.context import current
 from autograd.errors import TraceError
+from autograd.hooks import hooked_nodes
 from autograd.reverse import pullback
 from autograd.tree import Tree, flatten
 from autograd.value import Value, as_value
@@ -156,14 +158,13 @@ class Program:
 
         For loops that call it many times: nothing is checked again and no Value is read, so
         changes to what f closes over are not seen.
-
-        Raises:
-            ValueError: if reduce is None.
         """
-        if self._reduce is None:
-            raise ValueError("flat() combines the samples, so reduce must not be None.")
-        compiled = self._compiled(self._arguments(args))
-        return Flat(compiled.built.tier, compiled.leaves, self._reduce, self.__name__)
+        if current().watch is not None:
+            raise TraceError("detect_anomaly() looks at single nodes, which flat() has none of.")
+        call = self._arguments(args)
+        compiled = self._compiled(call)
+        shapes = [(column.ndim == 2, len(column)) for column in call.columns]
+        return Flat(compiled.built.tier, compiled.leaves, self._reduce, shapes)
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -246,6 +247,13 @@ class Program:
                 "call. Draw them outside and pass them as an argument."
             )
         leaves = known + others
+        hooked = hooked_nodes()
+        for leaf in leaves:
+            if leaf in hooked:
+                raise TraceError(
+                    f"{leaf!r} has a hook, which a compiled program would not call. Remove it "
+                    "with its handle, or run the function without compile."
+                )
         wanted = [leaf.requires_grad for leaf in leaves]
         built = build(graph, call, self._reduce is not None)
         return _Compiled(environment, built, leaves, wanted, _names(environment, leaves), tree[0])
@@ -273,6 +281,8 @@ class Program:
             zero = np.zeros(0)
             n = len(compiled.built.graph.outputs)
             return [zero] * n, np.zeros(len(parameters)) if gradient else None
+        if current().watch is not None:  # detect_anomaly() looks at single nodes
+            return self._exactly(compiled, call, scale, gradient)
         try:
             outputs, found = compiled.built.run(parameters, call, scale, gradient)
         except ArithmeticError:

@@ -97,7 +97,7 @@ def test_the_samples_are_shuffled_anew_in_each_epoch():
         seen.append(target)
         return nn.mse(prediction, target)
 
-    train(loss=spy, epochs=3)
+    train(loss=spy, epochs=3, compile=False)
     epochs = [seen[i : i + 8] for i in range(0, 24, 8)]
     assert [sorted(each) for each in epochs] == [sorted(line()[1].tolist())] * 3
     assert epochs[0] != epochs[1] != epochs[2]
@@ -478,3 +478,109 @@ def test_a_model_that_gives_a_single_value_trains_and_predicts_too():
     X, y = [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0]
     nn.fit(Bare(), nn.mse, X, y, epochs=2, rng=0, progress=False)
     assert nn.predict(Bare(), X).shape == (2, 1)
+
+
+# --- compiled --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+@pytest.mark.parametrize("loss", ["mse", "hinge", "bce_with_logits", "half_squared_error"])
+def test_compiled_training_is_the_plain_one_to_rounding(loss, activation):
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(23, 2)), random.integers(2, size=23)
+    y = 2 * y - 1 if loss == "hinge" else y
+    runs = []
+    for compiled in (True, False):
+        model = nn.MLP(2, [5, 4, 1], activation, rng=1)
+        optimizer = nn.optim.Adam(model.parameters(), lr=0.02)
+        history = nn.fit(
+            model, loss, X, y, epochs=4, batch_size=8, optimizer=optimizer, rng=2,
+            validation=(X[:5], y[:5]), progress=False, compile=compiled,
+        )  # fmt: skip
+        assert history.compiled is compiled
+        runs.append((numbers(model.parameters()), history))
+    (ours, fast), (plain, slow) = runs
+    np.testing.assert_allclose(ours, plain, rtol=1e-9, atol=1e-12)
+    assert list(fast) == list(slow)
+    for name in fast:
+        np.testing.assert_allclose(fast[name], slow[name], rtol=1e-9)
+
+
+def test_compiled_training_with_classes_is_the_plain_one_too():
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(30, 4)), random.integers(3, size=30)
+    found = []
+    for compiled in (True, False):
+        model = nn.MLP(4, [6, 3], "tanh", rng=1)
+        history = nn.fit(
+            model, "cross_entropy", X, y, epochs=5, batch_size=7, rng=2, progress=False,
+            compile=compiled,
+        )  # fmt: skip
+        assert history.compiled is compiled
+        found.append([*numbers(model.parameters()), *history["loss"], *history["accuracy"]])
+    np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-12)
+
+
+def test_what_cannot_be_compiled_runs_node_by_node_and_says_why():
+    def branching(prediction, target):
+        return nn.mse(prediction, target) if prediction[0] > 0 else nn.mse(prediction, target)
+
+    plain, _ = train(loss="mse")
+    model, history = train(loss=branching)
+    assert not history.compiled
+    assert "cannot branch" in history.reason
+    np.testing.assert_allclose(numbers(model.parameters()), numbers(plain.parameters()), rtol=1e-12)
+
+
+def test_parameters_are_written_back_after_an_interrupt():
+    model = nn.MLP(1, [3, 1], "tanh", rng=0)
+    before = numbers(model.parameters())
+
+    class Interrupt(nn.optim.SGD):
+        def update(self, data, grad):
+            if self.steps == 3:
+                raise KeyboardInterrupt
+            self.steps += 1
+            return super().update(data, grad)
+
+        steps = 0
+
+    with pytest.raises(KeyboardInterrupt):
+        train(model, optimizer=Interrupt(model.parameters(), lr=0.1))
+    twin = nn.MLP(1, [3, 1], "tanh", rng=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(twin, optimizer=Interrupt(twin.parameters(), lr=0.1), compile=False)
+    assert numbers(model.parameters()) != before
+    np.testing.assert_allclose(
+        numbers(model.parameters()), numbers(twin.parameters()), rtol=1e-12, atol=1e-15
+    )
+
+
+def test_an_optimiser_with_a_step_of_its_own_sees_data_and_gradients():
+    class Plain(nn.optim.Optimizer):
+        def __init__(self, parameters):
+            super().__init__(parameters, 0.1)
+
+        def step(self):
+            for parameter in self.parameters:
+                parameter.data -= self.lr * parameter.grad
+
+    runs = []
+    for compiled in (True, False):
+        model = nn.Linear(1, 1, rng=0)
+        train(model, optimizer=Plain(model.parameters()), compile=compiled)
+        runs.append(numbers(model.parameters()))
+    np.testing.assert_allclose(*runs, rtol=1e-12)
+
+
+def test_callbacks_see_and_may_set_the_parameters_between_epochs():
+    model = nn.Linear(1, 1, rng=0)
+    seen = []
+
+    def reset(epoch, history):
+        seen.append(numbers(model.parameters()))
+        model.load_state_dict({"weight": [[0.0]], "bias": [0.0]})
+
+    train(model, epochs=3, callbacks=[reset], optimizer=nn.optim.SGD(model.parameters(), lr=0.1))
+    assert numbers(model.parameters()) == [0.0, 0.0]
+    assert seen[1] != seen[0] != [0.0, 0.0]
