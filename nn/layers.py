@@ -12,59 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from autograd import TABLE, Op, Value, activate, affine
+from autograd import TraceError, Value, affine
 from nn import init as inits
+from nn.activations import (
+    Activation,
+    Identity,
+    ReLU,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    activation,
+)
 from nn.init import Rng
+from nn.inputs import count, filled, real, shaped, values
 from nn.module import Module
 
-
-def activation(name: str) -> Op | None:
-    """The row of the op table for an activation by name; None for "linear".
-
-    Raises:
-        ValueError: if no function of one argument has that name.
-    """
-    if name == "linear":
-        return None
-    known = [row.name for row in TABLE.values() if row.arity and row.arity - len(row.options) == 1]
-    if name not in known:
-        raise ValueError(f"unknown activation {name!r}; it can be linear, {', '.join(known)}.")
-    return TABLE[name]
-
-
-def values(inputs: Any, n_in: int | None, taker: object) -> list[Value]:
-    """The inputs as Values, numbers as constants labelled x[0], x[1] and so on.
-
-    Raises:
-        ValueError: if there are not ``n_in`` of them; it names the taker.
-        TypeError: if they are not a sequence of numbers and Values.
-    """
-    if isinstance(inputs, np.ndarray):
-        inputs = inputs.tolist()
-    if not isinstance(inputs, list | tuple):
-        raise TypeError(
-            f"{taker} takes a list of numbers or Values, but got {type(inputs).__name__}. "
-            "Put a single input in a list."
-        )
-    if n_in is not None and len(inputs) != n_in:
-        raise ValueError(f"{taker} takes {n_in} inputs, but got {len(inputs)}.")
-    if set(map(type, inputs)) == {Value}:
-        return list(inputs)
-    if any(isinstance(each, list | tuple | np.ndarray) and np.ndim(each) for each in inputs):
-        raise TypeError(
-            f"{taker} takes one sample, a flat list of numbers, but got a list of lists. "
-            "Call it once per sample."
-        )
-    return [
-        each if isinstance(each, Value) else Value(each, label=f"x[{i}]", requires_grad=False)
-        for i, each in enumerate(inputs)
-    ]
-
-
-def _count(number: object, what: str) -> int:
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-        raise ValueError(f"{what} must be a positive integer, but got {number!r}.")
-    return int(number)
+__all__ = [
+    "MLP", "Activation", "Dropout", "Flatten", "Identity", "Linear", "Neuron", "ReLU", "Residual",
+    "Sequential", "Sigmoid", "Softplus", "Tanh", "Unflatten", "activation", "values",
+]  # fmt: skip
 
 
 def _fixed(parameters: list[Any]) -> np.ndarray:
@@ -98,7 +64,7 @@ class Neuron(Module):
         *,
         init: str = "uniform",
     ):
-        shape, generator = (1, _count(n_in, "n_in")), inits.generator(rng)
+        shape, generator = (1, count(n_in, "n_in")), inits.generator(rng)
         (start,) = inits.weights(init, shape, generator).tolist()
         self.weight = [Value(w, label=f"w[{i}]") for i, w in enumerate(start)]
         (shift,) = inits.biases(init, shape, generator).tolist()
@@ -111,9 +77,13 @@ class Neuron(Module):
         biases = None if self.bias is None else [self.bias]
         return self.activation.of(affine([self.weight], x, biases, ["z"]))
 
+    def extra_repr(self) -> str:
+        """Such as ``2 → 1, tanh``."""
+        bias = "" if self.bias is not None else ", bias=False"
+        return f"{len(self.weight)} → 1, {self.activation.name}{bias}"
+
     def __repr__(self) -> str:
-        named = f"{self._name}: " if self._name else ""
-        return f"{named}Neuron({len(self.weight)} → 1, {self.activation.name})"
+        return f"Neuron({self.extra_repr()})"
 
 
 class Linear(Module):
@@ -133,7 +103,7 @@ class Linear(Module):
     def __init__(
         self, n_in: int, n_out: int, bias: bool = True, rng: Rng = None, *, init: str = "uniform"
     ):
-        shape, generator = (_count(n_out, "n_out"), _count(n_in, "n_in")), inits.generator(rng)
+        shape, generator = (count(n_out, "n_out"), count(n_in, "n_in")), inits.generator(rng)
         self.neurons = [Neuron(n_in, bias=bias, init="zeros") for _ in range(n_out)]
         start = {"weight": inits.weights(init, shape, generator)}
         if bias:
@@ -168,70 +138,10 @@ class Linear(Module):
         biases = [neuron.bias for neuron in self.neurons]
         return affine(weights, x, None if biases[0] is None else biases, self._labels)
 
-    def __repr__(self) -> str:
-        named = f"{self._name}: " if self._name else ""
-        n_in, n_out = len(self.neurons[0].weight), len(self.neurons)
-        return f"{named}Linear({n_in} → {n_out}{'' if self.bias is not None else ', bias=False'})"
-
-
-class Activation(Module):
-    """The function φ of the op table on every input: aᵢ = φ(zᵢ).
-
-    An activation belongs to the neuron whose pre-activation it is given.
-    """
-
-    def __init__(self, name: str):
-        self.op = activation(name)
-        self.name = name
-
-    def forward(self, inputs: Any) -> list[Value]:
-        """[φ(z₁), …]."""
-        return self.of(values(inputs, None, self))
-
-    def of(self, zs: list[Value]) -> list[Value]:
-        """The same for a list that is known to hold Values."""
-        if self.op is None:
-            return zs
-        phi: Any = getattr(Value, self.name, self.op)  # a method is the faster way in
-        return activate(phi, zs)
-
-    def __repr__(self) -> str:
-        return f"Activation({self.name!r})"
-
-
-class Identity(Activation):
-    """φ(z) = z."""
-
-    def __init__(self) -> None:
-        super().__init__("linear")
-
-
-class ReLU(Activation):
-    """φ(z) = max(z, 0), with φ'(0) = 0."""
-
-    def __init__(self) -> None:
-        super().__init__("relu")
-
-
-class Sigmoid(Activation):
-    """φ(z) = 1 / (1 + e⁻ᶻ)."""
-
-    def __init__(self) -> None:
-        super().__init__("sigmoid")
-
-
-class Softplus(Activation):
-    """φ(z) = log(1 + eᶻ)."""
-
-    def __init__(self) -> None:
-        super().__init__("softplus")
-
-
-class Tanh(Activation):
-    """φ(z) = tanh z."""
-
-    def __init__(self) -> None:
-        super().__init__("tanh")
+    def extra_repr(self) -> str:
+        """Such as ``2 → 3``."""
+        bias = "" if self.neurons[0].bias is not None else ", bias=False"
+        return f"{len(self.neurons[0].weight)} → {len(self.neurons)}{bias}"
 
 
 class Sequential(Module):
@@ -261,8 +171,16 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __repr__(self) -> str:
-        return f"Sequential({', '.join(map(repr, self.layers))})"
+    def append(self, module: Module) -> Sequential:
+        """This module, with another one at its end."""
+        if not isinstance(module, Module):
+            raise TypeError(f"Sequential takes modules, but got {type(module).__name__}.")
+        module._name = str(len(self.layers))
+        self.layers.append(module)
+        return self
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
 
 
 class MLP(Module):
@@ -306,10 +224,139 @@ class MLP(Module):
     def forward(self, inputs: Any) -> list[Value]:
         """[a₁, …] of the last layer."""
         for layer, phi in zip(self.layers, self.activations, strict=True):
-            inputs = phi.of(layer(inputs))
+            z = layer(inputs)
+            inputs = phi.of(z) if phi._hooks is None else phi(z)
         return inputs  # type: ignore[no-any-return]
 
-    def __repr__(self) -> str:
+    def extra_repr(self) -> str:
+        """Such as ``2 → 16 → 1, relu, linear``."""
         sizes = [len(self.layers[0].neurons[0].weight)] + [len(n.neurons) for n in self.layers]
         phis = ", ".join(phi.name for phi in self.activations)
-        return f"MLP({' → '.join(map(str, sizes))}, {phis})"
+        bias = "" if self.layers[0].bias is not None else ", bias=False"
+        return f"{' → '.join(map(str, sizes))}, {phis}{bias}"
+
+    def __repr__(self) -> str:
+        return f"MLP({self.extra_repr()})"
+
+
+class Residual(Module):
+    """A residual block: x + f(x), with f the module (He et al. 2016, eq. 1).
+
+    Args:
+        module: gives as many outputs as it takes inputs.
+
+    Attributes:
+        module: f.
+    """
+
+    def __init__(self, module: Module):
+        if not isinstance(module, Module):
+            raise TypeError(f"Residual takes a module, but got {type(module).__name__}.")
+        self.module = module
+
+    def forward(self, inputs: Any) -> Any:
+        """[x₁ + f₁(x), …], or an array of the shape of x.
+
+        Raises:
+            ValueError: if the module's outputs have another shape than its inputs.
+        """
+        x, shape_back = shaped(inputs, self)
+        given = shape_back(x)
+        outputs = self.module(given)
+        if np.shape(outputs) != np.shape(given):
+            raise ValueError(
+                f"{self._title()} adds inputs of shape {np.shape(given)} to outputs of shape "
+                f"{np.shape(outputs)}; the module must keep the shape."
+            )
+        y, _ = shaped(outputs, self)
+        return shape_back([a + b for a, b in zip(x, y, strict=True)])
+
+
+class Dropout(Module):
+    """Dropout: in training each input is 0 with probability p, else x / (1 - p); otherwise x.
+
+    The factor keeps the mean, as PyTorch's does (Srivastava et al. 2014, §10, "inverted"). Every
+    call draws a new mask, input by input, from this module's own generator.
+
+    In training a compiled program would draw once and keep that mask for ever, so compiling
+    raises ``TraceError``; after ``model.eval()`` it compiles.
+
+    Args:
+        p: the probability to drop an input, from 0 to 1.
+        rng: a NumPy generator or a seed.
+
+    Attributes:
+        rng: the generator.
+    """
+
+    def __init__(self, p: float = 0.5, rng: Rng = None):
+        self.p = real(p, "Dropout: p", 0.0, 1.0)
+        self.rng = inits.generator(rng)
+
+    def forward(self, inputs: Any) -> Any:
+        """The inputs, some of them times 0 and the others times 1 / (1 - p)."""
+        x, shape_back = shaped(inputs, self)
+        if self.training and self.p > 0.0 and x:
+            if self.p < 1.0:
+                self._refuse_traces(x)
+                scale = 1.0 / (1.0 - self.p)
+                kept = (self.rng.random(len(x)) >= self.p).tolist()
+                x = [each * (scale if keep else 0.0) for each, keep in zip(x, kept, strict=True)]
+            else:
+                x = [each * 0.0 for each in x]
+        return shape_back(x)
+
+    def _refuse_traces(self, x: list[Value]) -> None:
+        try:
+            for each in x:
+                each.data  # noqa: B018 - a node that is traced refuses to be read
+        except TraceError:
+            raise TraceError(
+                f"{self._title()} draws a new mask at every call while it is training, and a "
+                "compiled program would repeat the first one for ever. Call model.eval() before "
+                "compiling, or train without compile."
+            ) from None
+
+    def extra_repr(self) -> str:
+        """Such as ``p=0.5``."""
+        return f"p={self.p:g}"
+
+
+class Flatten(Module):
+    """All inputs, of whatever shape, as one flat list, the last axis fastest.
+
+    One sample is given at a time, so this is PyTorch's ``Flatten()``, which leaves the batch axis.
+    """
+
+    def forward(self, inputs: Any) -> list[Value]:
+        """[x₁, …]."""
+        x, _ = shaped(inputs, self)
+        return x
+
+
+class Unflatten(Module):
+    """A flat list of inputs as an array, the last axis fastest.
+
+    Args:
+        dim: 1, the axis after that of the batch, as in PyTorch. (One sample, which is what
+            this is given, has no batch axis.)
+        unflattened_size: the shape of the array.
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]):
+        if dim != 1 or isinstance(dim, bool):
+            raise ValueError(f"Unflatten: dim must be 1, the axis after the batch, not {dim!r}.")
+        if not isinstance(unflattened_size, list | tuple) or not unflattened_size:
+            raise ValueError(
+                f"Unflatten: unflattened_size must be a shape, but got {unflattened_size!r}."
+            )
+        self.unflattened_size = tuple(count(n, "unflattened_size") for n in unflattened_size)
+
+    def forward(self, inputs: Any) -> np.ndarray:
+        """An object array of Values of that shape."""
+        x = values(inputs, int(np.prod(self.unflattened_size)), self)
+        return filled(x, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        """Such as ``1 × 8 × 8``."""
+        return " × ".join(map(str, self.unflattened_size))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from autograd import Value, scope
+from nn.hooks import Hook, HookHandle, Hooks
+
+if TYPE_CHECKING:
+    from nn.summary import Summary
 
 
 class Module:
@@ -19,12 +24,15 @@ class Module:
     """
 
     _name = ""
+    _hooks: Hooks | None = None
     training = True
 
     def __call__(self, *inputs: Any) -> Any:
         """The outputs of ``forward``; the nodes made on the way belong to this call's scope."""
         with scope(self._name or type(self).__name__):
-            return self.forward(*inputs)
+            if self._hooks is None:
+                return self.forward(*inputs)
+            return self._hooks.around(self, inputs)
 
     def forward(self, *inputs: Any) -> Any:
         """The outputs, a list of Values for a list of numbers or Values."""
@@ -82,13 +90,60 @@ class Module:
             each.update((id(value), value) for value in _values(member))
         return list(each.values())
 
-    def train(self, mode: bool = True) -> Module:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the modules right below this one, each once."""
+        seen: set[int] = set()
+        for name, member in self._members():
+            if isinstance(member, Module) and id(member) not in seen:
+                seen.add(id(member))
+                yield name, member
+
+    def children(self) -> list[Module]:
+        """The modules right below this one, each once."""
+        return [module for _, module in self.named_children()]
+
+    def add_module(self, name: str, module: Module) -> None:
+        """Make the module a child under that name: the same as setting the attribute.
+
+        Raises:
+            TypeError: if it is no module.
+            KeyError: if the name is taken, no name, or has a dot in it.
+        """
+        if not isinstance(module, Module):
+            raise TypeError(f"add_module() takes a module, but got {type(module).__name__}.")
+        if not name or "." in name or hasattr(self, name):
+            raise KeyError(
+                f"{type(self).__name__} cannot have a child called {name!r}: a name is free, "
+                "not empty, and has no dots."
+            )
+        setattr(self, name, module)
+
+    def apply(self, function: Callable[[Module], object]) -> Self:
+        """This module, after ``function(module)`` was called on all below it and on itself.
+
+        Children come before their parents, as in PyTorch.
+        """
+        for module in reversed(self.modules()):
+            function(module)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """This module, with ``requires_grad`` set on all its parameters.
+
+        Frozen parameters are constants: they cost no gradient work, get no gradient and are
+        left alone by optimisers, and stay in ``state_dict`` and ``parameters``.
+        """
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def train(self, mode: bool = True) -> Self:
         """This module, with ``training`` set on it and on all below it."""
         for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self) -> Module:
+    def eval(self) -> Self:
         """This module, with ``training`` off on it and on all below it."""
         return self.train(False)
 
@@ -130,6 +185,84 @@ class Module:
             new += zip(_values(member), array.astype(float).ravel().tolist(), strict=True)
         for value, number in new:
             value.data = number
+
+    # -- hooks -------------------------------------------------------------------------------
+
+    def register_forward_pre_hook(self, hook: Hook) -> HookHandle:
+        """Call ``hook(module, inputs)`` before every call, with the tuple of its arguments.
+
+        What it returns, a tuple or a single input, takes their place; None changes nothing.
+        The handle returned ends that with ``.remove()``. A compiled program calls forward
+        hooks while it is traced, not when it runs.
+        """
+        return HookHandle(self._registered().before, hook)
+
+    def register_forward_hook(self, hook: Hook) -> HookHandle:
+        """Call ``hook(module, inputs, outputs)`` after every call.
+
+        What it returns takes the outputs' place; None changes nothing. See
+        ``register_forward_pre_hook`` for the rest.
+        """
+        return HookHandle(self._registered().after, hook)
+
+    def register_backward_hook(self, hook: Hook) -> HookHandle:
+        """Call ``hook(module, j, adjoint)`` in every backward pass, for each output of a call.
+
+        It comes once ∂L/∂output[j] is complete, as a float, and for one output at a time: a
+        scalar graph has no moment at which all of them are. (For outputs of several axes, j
+        is a tuple.) A number that it returns takes the adjoint's place, for all that the
+        output was computed from. Outputs that the loss does not use get no call.
+
+        What is compiled calls no such hooks, so ``autograd.compile`` refuses a module with one.
+        """
+        return HookHandle(self._registered().backward, hook)
+
+    def _registered(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
+
+    # -- how it prints -----------------------------------------------------------------------
+
+    def summary(self, inputs: Any = None) -> Summary:
+        """The layers of the model with their output shapes and numbers of parameters, as a table.
+
+        Args:
+            inputs: the shape of one sample, such as 2 or (1, 28, 28), or a sample itself, or
+                a tuple of samples for a model of several inputs. Without it, the shape is
+                taken from the first layer, if that knows it.
+        """
+        from nn.summary import summarise
+
+        return summarise(self, inputs)
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets of ``repr``; for layers to define, as in PyTorch."""
+        return ""
+
+    def _title(self) -> str:
+        """The name under which its parent knows this module, if any, and ``repr`` in one line."""
+        line = repr(self) if "\n" not in repr(self) else type(self).__name__
+        return f"{self._name}: {line}" if self._name else line
+
+    def __repr__(self) -> str:
+        if id(self) in _printing.get():
+            return f"{type(self).__name__}(...)"  # it holds itself
+        token = _printing.set(_printing.get() | {id(self)})
+        try:
+            extra = self.extra_repr()
+            lines = [extra] if extra else []
+            for name, member in self._members():
+                if isinstance(member, Module):
+                    lines.append(f"({name}): " + repr(member).replace("\n", "\n  "))
+        finally:
+            _printing.reset(token)
+        if len(lines) == (1 if extra else 0):
+            return f"{type(self).__name__}({extra})"
+        return "\n  ".join([f"{type(self).__name__}(", *lines]) + "\n)"
+
+
+_printing: ContextVar[frozenset[int]] = ContextVar("nn.printing", default=frozenset())
 
 
 def _members(name: str, value: object) -> Iterator[tuple[str, Any]]:
