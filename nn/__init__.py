@@ -8,18 +8,33 @@ if not hasattr(autograd, "Value"):
         "has the same import name and is in the way. Use a fresh virtual environment."
     )
 
-from nn import data, deltas, init, losses, optim
-from nn.layers import (
-    MLP,
+from nn import archive, data, deltas, init, losses, optim, saving
+from nn.activations import (
+    ELU,
+    GELU,
     Activation,
     Identity,
-    Linear,
-    Neuron,
+    LeakyReLU,
+    LogSoftmax,
     ReLU,
-    Sequential,
     Sigmoid,
+    SiLU,
+    Softmax,
     Softplus,
     Tanh,
+)
+from nn.archive import LoadError
+from nn.conv import Conv2d
+from nn.hooks import HookHandle
+from nn.layers import (
+    MLP,
+    Dropout,
+    Flatten,
+    Linear,
+    Neuron,
+    Residual,
+    Sequential,
+    Unflatten,
 )
 from nn.losses import (
     bce,
@@ -33,13 +48,23 @@ from nn.losses import (
     mse,
 )
 from nn.module import Module
+from nn.norm import LayerNorm
+from nn.recurrent import RNNCell
+from nn.saving import load, save
+from nn.summary import Summary
+from nn.torch_exchange import from_torch, to_torch
 from nn.training import History, accuracy, fit, predict
 from nn.verify import Report, verify
 
 __all__ = [
     # networks
-    "Module", "Neuron", "Linear", "MLP", "Sequential",
-    "Activation", "Identity", "ReLU", "Sigmoid", "Softplus", "Tanh",
+    "Module", "Neuron", "Linear", "MLP", "Sequential", "Residual",
+    "Conv2d", "RNNCell", "LayerNorm", "Dropout", "Flatten", "Unflatten",
+    "Activation", "Identity", "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Softplus",
+    "Tanh", "Softmax", "LogSoftmax",
+    "Summary", "HookHandle",
+    # keeping, and exchange with PyTorch
+    "save", "load", "LoadError", "to_torch", "from_torch",
     # losses
     "half_squared_error", "mse", "mae", "huber",
     "hinge", "logistic", "bce", "bce_with_logits", "cross_entropy",
@@ -48,5 +73,5 @@ __all__ = [
     # verification against backprop by hand
     "verify", "Report",
     # modules
-    "data", "deltas", "init", "losses", "optim",
+    "archive", "data", "deltas", "init", "losses", "optim", "saving",
 ]  # fmt: skip
