@@ -105,22 +105,23 @@ class Compiled:
             given = list(t) if isinstance(t, np.ndarray) else t
             return loss(prediction, given), [each.detach() for each in listed(prediction)]
 
-        program = compile(sample, in_axes=(0, 0), reduce=None)
-        self.flat = program.flat(self.X[:1], self.y[:1])
-        place = {id(value): i for i, value in enumerate(self.flat.values)}
-        own = [place.get(id(value), -1) for value in self.optimizer.parameters]
-        self.known = np.flatnonzero(np.array(own) >= 0)
-        self.place = np.array(own)[self.known]
-        self.trained = np.array([value.requires_grad for value in self.optimizer.parameters])
-        self.fast = type(self.optimizer).step is Optimizer.step
-        self.data = np.zeros(len(own))
-        self.grad = np.zeros(len(own))
+        self.program = compile(sample, in_axes=(0, 0), reduce=None)
+        self.grad = np.zeros(len(self.optimizer.parameters))
         self.read()
 
     def read(self) -> None:
-        """Take the parameters from the model."""
-        self.flat.read()
-        self.data[:] = [value.data for value in self.optimizer.parameters]
+        """Take the parameters from the model, and compile anew if something else has changed."""
+        self.flat = self.program.flat(self.X[:1], self.y[:1])
+        parameters = self.optimizer.parameters
+        place = {id(value): i for i, value in enumerate(self.flat.values)}
+        own = np.array([place.get(id(value), -1) for value in parameters])
+        self.known = np.flatnonzero(own >= 0)
+        self.place = own[self.known]
+        # An optimiser's own step, and parameters that stay as they are, are its own affair.
+        plain = type(self.optimizer).step is Optimizer.step
+        self.fast = plain and all(value.requires_grad for value in parameters)
+        self.data = np.array([value.data for value in parameters])
+        self.grad = np.zeros(len(parameters)) if len(self.grad) != len(own) else self.grad
 
     def write(self) -> None:
         """Give the parameters, and their gradients, to the model."""
@@ -144,14 +145,14 @@ class Compiled:
             self.grad[:] = [value.grad for value in self.optimizer.parameters]
         else:
             hits = self._hits(outputs, rows)
+            self.grad = np.zeros(len(self.data))
             self.grad[self.known] = gradient[self.place] / len(rows)
         if self.fast:
-            new = self.optimizer.update(self.data.copy(), self.grad.copy())
-            np.copyto(self.data, new, where=self.trained)
+            self.data = self.optimizer.update(self.data, self.grad)
         else:
             self.write()
             self.optimizer.step()
-            self.data[:] = [value.data for value in self.optimizer.parameters]
+            self.data = np.array([value.data for value in self.optimizer.parameters])
         self.flat.parameters[self.place] = self.data[self.known]
         return total, hits
 
