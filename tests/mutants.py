@@ -53,18 +53,18 @@ def run(names):
 
 
 def trim(state):
-    """Leave each function the fastest of the tests that call it, as many as take `SECONDS`.
+    """Leave each function the tests of its own module, and the fastest others that call it.
 
-    A mutant that survives runs them all, and the walks are called by nearly every test. Those in
-    the test file of the function's own module come first.
+    A mutant that survives runs them all, and the walks are called by nearly every test: so the
+    others are as many as take `SECONDS`.
     """
     duration = state.duration_by_test
     by_time = sorted(duration, key=duration.get)
     for function, tests in state.tests_by_mangled_function_name.items():
         own = f"test_{function.split('.')[1]}.py"
         kept, left = set(), SECONDS
-        for test in sorted(by_time, key=lambda test, own=own: own not in test):
-            if test in tests and (left := left - duration[test]) > 0.0:
+        for test in by_time:
+            if test in tests and (own in test or (left := left - duration[test]) > 0.0):
                 kept.add(test)
         state.tests_by_mangled_function_name[function] = kept
 

@@ -430,7 +430,7 @@ def test_a_slope_is_tended_to_if_the_quotients_come_a_thousand_times_nearer(p, n
 
 @pytest.mark.parametrize("side", [-1, 1])
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
-@pytest.mark.parametrize(("p", "grows"), [(0.5, True), (0.8, True), (0.95, False)])
+@pytest.mark.parametrize(("p", "grows"), [(0.5, True), (0.9, True), (0.92, False)])
 def test_an_infinite_slope_is_tended_to_if_the_quotients_grow_by_a_fifth(p, grows, scale, side):
     f = lambda h: np.array([scale * side * abs(h) ** p])
     assert _tends(f, 0, side, inf, 0.0) is grows
