@@ -95,7 +95,7 @@ class Collapse:
         if same is not None:
             self._add(same, "fold")
             self._runs()
-        top = self.levels[-1]
+        top, self.base = self.levels[-1], len(self.levels) - 1
         members = [self.nodes((len(self.levels) - 1, i)).tolist() for i in range(len(top))]
         self.blocks, top.path = blocks(
             tape, members, top.source, top.target, top.leaf & ~top.data, top.leaf
@@ -131,9 +131,9 @@ class Collapse:
     def path(self, item: Item) -> tuple[int, ...]:
         """The blocks that an item stands in, from the outermost."""
         _, (level, number) = self.made(item)
-        lowest = 1 if len(self.levels) > 1 and self.levels[1].made.count("fold") else 0
-        if level < lowest:  # a sample of what is folded stands where the fold does
-            return self.levels[lowest].path[int(self.levels[lowest].of[number])]
+        while level < self.base:  # a sample of what is folded stands where the fold does
+            level += 1
+            number = int(self.levels[level].of[number])
         return self.levels[level].path[number]
 
     def name(self, item: Item) -> str:

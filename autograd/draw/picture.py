@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,14 +44,17 @@ def pictured(collapse: Collapse, items: list[Item]) -> Picture:
     place[order] = np.arange(len(items))
     where = place[where]
     passed = tape.differentiated
-    frames, frame_of = _frames(collapse, items)
+    frames, frame_of, alone_in = _frames(collapse, items)
     crossing = where[tape.source] != where[tape.target]
     outer = np.zeros(len(tape), dtype=bool)
     outer[tape.source[crossing]] = True
     outer[tape.root] = True
     boxes = []
     for i, item in enumerate(items):
-        boxes.append(_box(collapse, item, nodes[i], outer, frame_of[i], passed))
+        box = _box(collapse, item, nodes[i], outer, frame_of[i], passed)
+        if box.kind == "group" and not box.name and alone_in[i]:
+            box = replace(box, label=alone_in[i])
+        boxes.append(box)
     edges = edges_between(tape, boxes, where, crossing)
     sizes = [abs(box.grad.extreme) for box in boxes if box.grad is not None]
     sizes = [size for size in sizes if 0.0 < size < math.inf]
@@ -72,8 +76,8 @@ def _order(tape: Tape, where: np.ndarray, count: int) -> list[int]:
     return topological(*quotient(where[tape.source], where[tape.target], count), first)
 
 
-def _frames(collapse: Collapse, items: list[Item]) -> tuple[list[Frame], list[int]]:
-    """Frames around what stands open, and which of them each box is in.
+def _frames(collapse: Collapse, items: list[Item]) -> tuple[list[Frame], list[int], list[str]]:
+    """Frames around what stands open, which of them each box is in, and what it is all of.
 
     A frame of one box says nothing more than the box, and one of one frame no more than that.
     """
@@ -85,21 +89,25 @@ def _frames(collapse: Collapse, items: list[Item]) -> tuple[list[Frame], list[in
             content.setdefault(block, set()).add(inner)
     number_of: dict[int, int] = {}
     frames: list[Frame] = []
-    frame_of = []
+    frame_of, alone_in = [], []
     for path in paths:
-        at, skipped = -1, ""
+        at, skipped, alone = -1, "", ""
         for block in path:
             title = collapse.blocks[block].title
             if len(content[block]) == 1:
                 skipped += title + "."
+                alone = alone or collapse.blocks[block].name
                 continue
             if block not in number_of:
                 number_of[block] = len(frames)
-                title = title if title.startswith("neuron ") else skipped + title
+                if title.startswith("neuron ") and skipped:
+                    skipped = skipped[:-1] + " "
+                title = skipped + title
                 frames.append(Frame(title, collapse.blocks[block].name, at))
-            at, skipped = number_of[block], ""
+            at, skipped, alone = number_of[block], "", ""
         frame_of.append(at)
-    return frames, frame_of
+        alone_in.append(alone)
+    return frames, frame_of, alone_in
 
 
 def _box(
