@@ -24,6 +24,7 @@ from nn.activations import (
     Tanh,
 )
 from nn.archive import LoadError
+from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.conv import Conv2d
 from nn.hooks import HookHandle
 from nn.layers import (
@@ -68,6 +69,8 @@ __all__ = [
     # losses
     "half_squared_error", "mse", "mae", "huber",
     "hinge", "logistic", "bce", "bce_with_logits", "cross_entropy",
+    # gradient clipping
+    "clip_grad_norm_", "clip_grad_value_",
     # training
     "fit", "History", "predict", "accuracy",
     # verification against backprop by hand
