@@ -145,6 +145,8 @@ SLIPS: dict[str, Slip] = {}  # in the order of preference: the simplest first
 SMALL = 60  # so many nodes are looked at one by one, also where a layer or a neuron would do
 MANY = 4000  # beyond so many edges, a slip in the forward pass is looked for by layers only
 
+_WORK = 500_000  # nodes computed anew, at most, for one such kind of slip
+
 
 def slip(name: str, what: str) -> Callable[[Finder], Finder]:
     """A decorator that enters a kind of slip in the list."""
@@ -383,7 +385,8 @@ def pre_for_post(case: Case) -> Iterator[Candidate]:
         yield Candidate(name, sentence, numbers, edit)
 
     activations = [i for i in functions if _is_activation(tape, i)]
-    for numbers in tape.places(activations, single=False, neurons=tape.n_edges <= MANY):
+    few = tape.n_edges <= MANY and len(activations) * tape.n_edges <= _WORK
+    for numbers in tape.places(activations, single=False, neurons=few):
         chosen = set(numbers)
 
         def without(

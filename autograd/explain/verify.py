@@ -83,10 +83,12 @@ class Verification(Report):
         groups: the claims as they were given: (name, its rows), where an array has a row per
             element.
         tolerance: the relative difference allowed.
+        cut_short: whether the graph has more places for a slip than were tried.
     """
 
     groups: tuple[tuple[str, tuple[Claim, ...]], ...]
     tolerance: float
+    cut_short: bool = False
 
     @property
     def rows(self) -> tuple[Claim, ...]:
@@ -161,11 +163,13 @@ class Verification(Report):
         for key, names in said.items():
             about = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if names[4:] else "")
             if not slips[key]:
-                yield f"{about}: no usual slip explains it"
+                tried = " at the places tried; the graph has more" if self.cut_short else ""
+                yield f"{about}: no usual slip explains it{tried}"
             for number, slip in enumerate(slips[key]):
                 yield f"{about}: {slip}" if number == 0 else f"    or {slip}"
 
 
+_FEWEST, _WORK = 200, 8_000_000  # places tried for every kind of slip; times nodes, at most
 _SHOWN = 12  # elements of an array that get a line each
 
 
@@ -231,6 +235,7 @@ def verify(
     wrong = (gap != 0.0) & ~((gap <= tolerance * np.abs(values)) & np.isfinite(gap))
     turned = frozenset(g for g, group in enumerate(groups) if group.turned)
     found: dict[int, tuple[FoundSlip, ...]] = {}
+    cut_short = False
     if wrong.any() or turned:
         tape = Tape(ledger)
         room = allowance(tape)
@@ -244,7 +249,9 @@ def verify(
         case = Case(tape, index, values, claimed, wrong, allowed, shapes, turned, lr, near)
         if wrong.any() or turned:
             with np.errstate(all="ignore"):
-                found = _Judge(case).verdicts()
+                judge = _Judge(case)
+                found = judge.verdicts()
+                cut_short = judge.cut_short
     rows: list[tuple[str, tuple[Claim, ...]]] = []
     start = 0
     for g, group in enumerate(groups):
@@ -255,7 +262,7 @@ def verify(
             each.append(Claim(node, name, values[e], claimed[e], ok, found.get(e, ())))
         start += len(each)
         rows.append((group.name or _title(group.nodes, scope), tuple(each)))
-    return Verification(tuple(rows), tolerance)
+    return Verification(tuple(rows), tolerance, cut_short)
 
 
 _TINY = 1e-300  # below, doubles lose digits
@@ -424,6 +431,7 @@ class _Judge:
 
     def __init__(self, case: Case):
         self.case = case
+        self.cut_short = False  # whether a slip has more places than were tried
         self.gap = np.abs(Report.differences(case.claims, case.values))
         self.scale = np.zeros(len(case.values))
         for entries in case.groups:
@@ -536,8 +544,12 @@ class _Judge:
         many = int(max(8, min(512, 4e6 // len(self.case.tape.nodes))))
         batch: list[Candidate] = []
         edits = 0
+        places = max(_FEWEST, _WORK // len(self.case.tape.nodes))
         for kind in SLIPS.values():
-            for candidate in kind.find(self.case):
+            for count, candidate in enumerate(kind.find(self.case)):
+                if count == places:
+                    self.cut_short = True
+                    break
                 batch.append(candidate)
                 edits += candidate.edit is not None
                 if edits == many or len(batch) * len(self.case.values) > 4e6:
