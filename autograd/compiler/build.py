@@ -1,16 +1,34 @@
-"""From a trace to something that runs: the passes in order, and the choice of a tier."""
+"""From a trace to something that runs: the passes in order, and the choice of a tier.
+
+======================  =====================================================
+a graph that is         runs as
+======================  =====================================================
+tiny                    a line of Python per node (straight.py)
+deep and periodic       the same, with loops (periods.py)
+wide and regular        a vector program (roll.py and after), lowered to NumPy
+anything else           level by level (levels.py)
+======================  =====================================================
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from autograd.compiler import picture
 from autograd.compiler.arguments import Call
-from autograd.compiler.graph import Graph, verify, without_dead_code
+from autograd.compiler.graph import Graph, levels, verify, without_dead_code
 from autograd.compiler.levels import Levels
+from autograd.compiler.periods import find_loops
 from autograd.compiler.rolled import Vectors, vectors
+from autograd.compiler.straight import Straight
+
+# Microseconds, of one core of 2024; only their ratios matter.
+_PER_LINE, _PER_NODE, _PER_ROW = 1.2, 0.15, 1.6
+_TINY = 48  # nodes below which nothing else is tried
+_LINES = 3000  # most lines of Python
 
 
 @dataclass(eq=False)
@@ -19,6 +37,7 @@ class Built:
 
     graph: Graph
     tier: Any
+    stats: dict[str, Any] = field(default_factory=dict)
 
     def run(
         self, parameters: np.ndarray, call: Call, scale: float, gradient: bool
@@ -29,33 +48,51 @@ class Built:
     @property
     def source(self) -> str:
         """The program as text."""
-        return self.tier.both.text if isinstance(self.tier, Vectors) else str(self.tier)
-
-    @property
-    def stats(self) -> dict[str, Any]:
-        """Figures."""
         if isinstance(self.tier, Vectors):
-            lines = self.tier.both.lines
-            return {"nodes": self.graph.n_ops, "instructions": lines, "tier": "vectors"}
-        return {"nodes": self.graph.n_ops, "instructions": len(self.tier.runs), "tier": "levels"}
+            return self.tier.both.text
+        return self.tier.text if isinstance(self.tier, Straight) else str(self.tier)
 
     def formulas(self) -> str:
         """The program as LaTeX."""
-        return self.source
+        return picture.formulas(self.graph, self.tier)
 
     def draw(self) -> Any:
-        """The graph of its runs."""
-        return self.source
+        """The graph of its instructions."""
+        return picture.draw(self.graph, self.tier)
 
 
 def build(graph: Graph, call: Call, combine: bool) -> Built:
     """The program of a graph."""
     verify(graph, "trace")
     graph = verify(without_dead_code(graph), "without_dead_code")
-    has_batch = call.batch is not None
+    tier = _tier(graph, call, combine)
+    stats: dict[str, Any] = {"nodes": graph.n_ops}
+    if isinstance(tier, Vectors):
+        stats |= {"instructions": tier.both.lines, "calls": len(tier.lowered.lines)}
+        stats["tier"] = "vectors"
+    elif isinstance(tier, Straight):
+        stats |= {"instructions": tier.lines, "loops": tier.loops}
+        stats["tier"] = "loops" if tier.loops else "scalars"
+    else:
+        stats |= {"instructions": len(tier.runs), "tier": "levels"}
+    return Built(graph, tier, stats)
+
+
+def _tier(graph: Graph, call: Call, combine: bool) -> Any:
+    has_batch, n = call.batch is not None, graph.n_ops
+    own = call.batched
+    if not has_batch and n <= _TINY:
+        return Straight(graph, own, False, [])
+    depth = int(levels(graph).max(initial=0))
+    loops = find_loops(graph) if depth >= 64 and n <= 200 * depth else []
+    lines = n - sum(loop.nodes.size - loop.nodes.shape[1] for loop in loops)
     columns, letters = call.origins
-    limit = 400 if has_batch else max(40, graph.n_ops // 8)
-    found = vectors(graph, call.batched, columns, letters, has_batch, combine, limit)
+    limit = min(400 if has_batch else max(40, n // 8), 400 if loops else n + 40)
+    found = vectors(graph, own, columns, letters, has_batch, combine, limit)
     if found is not None:
-        return Built(graph, found)
-    return Built(graph, Levels(graph, call.batched))
+        cost = n * (_PER_ROW if has_batch else _PER_NODE)
+        cheaper = cost < len(found.lowered.lines) * _PER_LINE and not has_batch
+        return Straight(graph, own, has_batch, loops) if cheaper and lines < _LINES else found
+    if lines < (_LINES if has_batch or loops else 1000):
+        return Straight(graph, own, has_batch, loops)
+    return Levels(graph, own)
