@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from autograd.draw import style
 from autograd.draw.model import Picture
-from autograd.draw.style import LIGHT, shade
+from autograd.draw.style import LIGHT
 
 GRAPH = {"rankdir": "LR", "bgcolor": LIGHT.paper, "fontname": "Helvetica", "fontsize": "11"}
 NODE = {"shape": "plain", "fontname": "Helvetica", "fontsize": "11", "fontcolor": LIGHT.ink}
@@ -41,7 +41,7 @@ def statements(picture: Picture) -> Iterator[str]:
     for _ in open_frames:
         yield "\t}\n"
     for edge in picture.edges:
-        level = shade(edge.flow, picture) if edge.live else 0
+        level = style.edge_shade(edge, picture)
         look = f'color="{style.stroke(level, LIGHT)}" penwidth={style.width(level):g}'
         dashed = "" if edge.live else " style=dashed"
         label = style.edge_label(edge)
@@ -52,7 +52,7 @@ def node_label(picture: Picture, i: int) -> str:
     """An HTML-like table: the head, the kind or op, and the numbers."""
     box = picture.boxes[i]
     words = style.words(box, picture.frames[box.frame].name if box.frame >= 0 else "")
-    level = 0 if box.grad is None else shade(box.grad.extreme, picture)
+    level = style.box_shade(box, picture)
     side = words.side
     if box.kind in ("parameter", "input", "constant") and words.head != box.kind:
         side = box.kind

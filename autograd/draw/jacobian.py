@@ -128,20 +128,15 @@ def _sweep_all(
 
 
 def _edge(tape: Tape, source: int, target: int, entries: list[tuple[int, int, float]]) -> Edge:
-    flow = 0.0
-    live = False
-    for p, o, value in entries:
-        if tape.nodes[p].requires_grad:
-            live = True
-            share = tape.grad(o) * value
-            if not abs(share) <= abs(flow):
-                flow = share
+    shares = [tape.grad(o) * value for p, o, value in entries if tape.nodes[p].requires_grad]
+    flow = Span.of(shares)
     return Edge(
         source,
         target,
         tuple(entries) if len(entries) <= _MOST_ENTRIES else (),
         Span.of(value for _, _, value in entries),
         len(entries),
-        flow,
-        live,
+        flow.extreme if shares else 0.0,
+        bool(shares),
+        flow.mixed,
     )

@@ -31,6 +31,12 @@ class Span:
         """The one of larger magnitude: what a colour shows."""
         return self.high if abs(self.high) >= abs(self.low) else self.low
 
+    @property
+    def mixed(self) -> bool:
+        """Whether both signs occur, and neither of them hardly."""
+        small, large = sorted((abs(self.low), abs(self.high)))
+        return self.low < 0.0 < self.high and small >= 0.1 * large
+
     def __str__(self) -> str:
         low, high = number(self.low), number(self.high)
         return low if low == high else f"{low} … {high}"
@@ -81,6 +87,7 @@ class Edge:
         count: how many entries there are.
         flow: what the edge adds to the gradient of the source, the largest of it: entry × grad.
         live: whether a gradient flows along it.
+        mixed: whether it adds to some gradients of the source and takes from others.
     """
 
     source: int
@@ -90,6 +97,7 @@ class Edge:
     count: int
     flow: float
     live: bool
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

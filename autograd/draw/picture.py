@@ -134,7 +134,7 @@ def _box(
             kind = KINDS[kinds[0]]
         name = collapse.name(item)
         symbol = _census(tape, nodes, times)
-        label = name or _common_label(tape, np.array(outputs)) or _exit(tape, outputs)
+        label = name or _common_label(tape, np.array(outputs)) or _exit(tape, outputs, made)
     return Box(
         kind=kind,
         made=made,
@@ -159,12 +159,14 @@ def _common_label(tape: Tape, nodes: np.ndarray) -> str:
     return f"{labels[0]} … {labels[-1]}" if all(labels) else ""
 
 
-def _exit(tape: Tape, outputs: list[int]) -> str:
-    """The op that a group ends with, to name it by: "tanh(…)", "… + …"."""
+def _exit(tape: Tape, outputs: list[int], made: str) -> str:
+    """The op that a group ends with, to name it by: "tanh(…)", "… + …"; of a run, "+ … +"."""
     ops = {tape.nodes[i].op for i in outputs}
     op = ops.pop()
     if ops or op is None:
         return ""
+    if made == "run":
+        return f"{op.symbol} … {op.symbol}"
     if op.symbol[0].isalpha() or op.symbol in "Σ Π σ √ ∛":
         return f"{op.symbol}(…)"
     return f"… {op.symbol} …" if op.arity == 2 else f"{op.symbol} …"

@@ -16,7 +16,7 @@ LONGEST = 26  # characters of a label that a picture shows; all of it stands in 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours, as #rrggbb. Orange and blue of Okabe & Ito (2008), told apart by everyone."""
+    """Colours, as #rrggbb. Orange, blue, purple of Okabe & Ito (2008), told apart by everyone."""
 
     paper: str
     ink: str
@@ -25,6 +25,7 @@ class Theme:
     plain: str
     positive: str
     negative: str
+    both: str
     frame: str
     frame_line: str
 
@@ -37,6 +38,7 @@ LIGHT = Theme(
     plain="#f4f6f9",
     positive="#e07b00",
     negative="#0072b2",
+    both="#b4518f",
     frame="#f8f9fb",
     frame_line="#c3cad4",
 )
@@ -48,14 +50,18 @@ DARK = Theme(
     plain="#232a34",
     positive="#ff9e3d",
     negative="#5bb8f5",
+    both="#e08fc0",
     frame="#191f28",
     frame_line="#3d4856",
 )
 SHADES = 5
+LEVELS = (*range(-SHADES, SHADES + 1), *range(11, 11 + SHADES))  # as `shade` gives them
 
 
-def shade(amount: float, picture: Picture) -> int:
+def shade(amount: float, picture: Picture, mixed: bool = False) -> int:
     """-5 to 5: the sign of a gradient, and its size on the scale of the picture; 0 for none.
+
+    Where both signs occur it is 11 to 15.
 
     The scale is logarithmic, from the least to the largest gradient but six decades at most, so
     that a small gradient can still be seen.
@@ -70,28 +76,45 @@ def shade(amount: float, picture: Picture) -> int:
     else:
         strength = 1.0 + (math.log10(size) - math.log10(picture.largest)) / decades
     level = 1 + round(min(max(strength, 0.0), 1.0) * (SHADES - 1))
-    return level if amount > 0.0 else -level
+    return 10 + level if mixed else level if amount > 0.0 else -level
+
+
+def box_shade(box: Box, picture: Picture) -> int:
+    """The shade of a box."""
+    return 0 if box.grad is None else shade(box.grad.extreme, picture, box.grad.mixed)
+
+
+def edge_shade(edge: Edge, picture: Picture) -> int:
+    """The shade of an edge."""
+    return shade(edge.flow, picture, edge.mixed) if edge.live else 0
+
+
+def _hue(level: int, theme: Theme) -> tuple[str, int]:
+    """The full colour of a shade, and its strength from 0 to 4."""
+    if level > 10:
+        return theme.both, level - 11
+    return theme.positive if level > 0 else theme.negative, abs(level) - 1
 
 
 def fill(level: int, theme: Theme) -> str:
     """The colour of a box whose gradient has that shade."""
     if level == 0:
         return theme.plain
-    strong = theme.positive if level > 0 else theme.negative
-    return mixed(theme.paper, strong, (0.10, 0.19, 0.28, 0.37, 0.46)[abs(level) - 1])
+    strong, strength = _hue(level, theme)
+    return mixed(theme.paper, strong, (0.10, 0.19, 0.28, 0.37, 0.46)[strength])
 
 
 def stroke(level: int, theme: Theme) -> str:
     """The colour of an edge along which that gradient flows."""
     if level == 0:
         return theme.line
-    strong = theme.positive if level > 0 else theme.negative
-    return mixed(theme.paper, strong, (0.55, 0.66, 0.77, 0.88, 1.0)[abs(level) - 1])
+    strong, strength = _hue(level, theme)
+    return mixed(theme.paper, strong, (0.55, 0.66, 0.77, 0.88, 1.0)[strength])
 
 
 def width(level: int) -> float:
     """How thick such an edge is, in px."""
-    return 1.1 if level == 0 else (1.2, 1.6, 2.1, 2.7, 3.4)[abs(level) - 1]
+    return 1.1 if level == 0 else (1.2, 1.6, 2.1, 2.7, 3.4)[abs(level) % 10 - 1]
 
 
 def mixed(ground: str, colour: str, part: float) -> str:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from autograd.draw import style
 from autograd.draw.layout import PAD, Enclosure, Layout, Link, Rect, arrange
 from autograd.draw.model import Box, Edge, Frame, Picture
-from autograd.draw.style import DARK, LIGHT, SMALL, TEXT, Theme, shade, text_width
+from autograd.draw.style import DARK, LIGHT, SMALL, TEXT, Theme, text_width
 
 _MARGIN, _HEAD = 16.0, 18.0
 _DEEP = 4.0  # how far the sheets of a stack stand out
@@ -129,7 +129,7 @@ def _frame(frame: Frame, rect: Rect) -> str:
 def _box(picture: Picture, i: int, rect: Rect) -> str:
     box = picture.boxes[i]
     words = box_words(picture, i)
-    level = 0 if box.grad is None else shade(box.grad.extreme, picture)
+    level = style.box_shade(box, picture)
     corner = {"parameter": 2.0, "input": 16.0}.get(box.kind, 7.0)
     classes = f"b {_level('f', level)}" + (
         " c" if box.grad is None and _fixed(picture, box) else ""
@@ -175,7 +175,7 @@ def _fixed(picture: Picture, box: Box) -> bool:
 
 
 def _edge(picture: Picture, edge: Edge, points: tuple[tuple[float, float], ...]) -> str:
-    level = shade(edge.flow, picture) if edge.live else 0
+    level = style.edge_shade(edge, picture)
     end_x, end_y = points[-1]
     # The line ends where the head begins.
     path = curve([*points[:-1], (end_x - 5.0, end_y)])
@@ -266,6 +266,9 @@ def _legend(picture: Picture) -> list[list[_Entry]]:
     colours: list[_Entry] = [
         ("p", "gradient > 0"), ("m", "gradient < 0"), ("t", "stronger: larger, on a log scale")
     ]  # fmt: skip
+    spans = [box.grad for box in boxes if box.grad is not None]
+    if any(span.mixed for span in spans) or any(edge.mixed for edge in picture.edges):
+        colours.insert(2, ("x", "both signs"))
     marks: list[_Entry] = []
     if any(box.kind == "parameter" for box in boxes):
         marks.append(("bar", "parameter"))
@@ -296,8 +299,8 @@ def _legend_row(row: list[_Entry], x: float, y: float) -> str:
 
 
 def _sample(sign: str, x: float, y: float) -> str:
-    if sign in "pm":
-        level = 4 if sign == "p" else -4
+    if sign in ("p", "m", "x"):
+        level = {"p": 4, "m": -4, "x": 14}[sign]
         return (
             f'<rect class="b {_level("f", level)}" x="{_n(x)}" y="{_n(y - 11)}" width="24" '
             f'height="13" rx="4"/>'
@@ -346,7 +349,7 @@ def _css(name: str, theme: Theme) -> str:
         ".e": f"fill:none;stroke:{theme.line};stroke-width:1.2",
         ".d": "stroke-dasharray:4 3",
     }
-    for level in range(-style.SHADES, style.SHADES + 1):
+    for level in style.LEVELS:
         fill, line = style.fill(level, theme), style.stroke(level, theme)
         rules[f".{_level('f', level)}"] = f"fill:{fill}" + (f";stroke:{line}" if level else "")
         rules[f".{_level('s', level)}"] = f"stroke:{line};stroke-width:{style.width(level):g}"
@@ -356,7 +359,8 @@ def _css(name: str, theme: Theme) -> str:
 
 
 def _level(prefix: str, level: int) -> str:
-    return f"{prefix}{'p' if level > 0 else 'm' if level < 0 else ''}{abs(level)}"
+    sign = "" if level == 0 else "x" if level > 10 else "p" if level > 0 else "m"
+    return f"{prefix}{sign}{abs(level) % 10}"
 
 
 def _n(x: float) -> str:
