@@ -158,11 +158,16 @@ def _over_square_of_sum(e: Any) -> Any:
 
 def share(a: float, b: float) -> float:
     difference = a - b
-    s = sigmoid(difference)
+    e = math.exp(-abs(difference))
+    own, other = (e, 1.0) if difference < 0.0 else (1.0, e)
+    whole = 1.0 + e
+    quotient = own / whole
     if not math.isfinite(difference):
-        return s
-    error: float = _difference_error(a, b, difference)
-    return s + s * sigmoid(-difference) * error
+        return quotient
+    product, error = _exact_product(quotient, whole)
+    left: float = (own - product) - error - quotient * (e - (whole - 1.0))
+    left += quotient * other * _difference_error(a, b, difference)
+    return quotient + left / whole
 
 
 def share_array(a: Any, b: Any) -> Any:
@@ -232,13 +237,20 @@ def logaddexp(a: float, b: float) -> float:
     e = math.exp(difference)
     if not e > 0.0:
         return a if a == b else top + e  # nan, or infinite, or the other is too small to matter
-    log = math.log1p(e)
-    y = top + log
-    if abs(y) < 0.8 * log:
+    log, log_low = _log1p(e)
+    y = top + (log + log_low)
+    if abs(y) < log + log_low:  # they cancel
         return _logsumexp_near_0((a, b), top)
+    y = top + log
     lost: float = e * _difference_error(other, top, difference) / (1.0 + e)
-    lost += _difference_error(top, -log, y)
+    lost += _difference_error(top, -log, y) + log_low
     return y + lost
+
+
+def _log1p(x: float) -> tuple[float, float]:
+    """log(1 + x) in two parts, for x >= 0, only the logarithm of the rounded sum being rounded."""
+    whole = 1.0 + x
+    return math.log(whole), (x - (whole - 1.0) if x < 1.0 else 1.0 - (whole - x)) / whole
 
 
 def silu(x: float) -> float:
@@ -656,13 +668,14 @@ def logsumexp(x: Sequence[float]) -> float:
     ]
     terms.remove(1.0)  # that of the largest: log1p keeps what the others add to it
     others = math.fsum(terms)
-    log = math.log1p(others)
-    y = top + log
-    if abs(y) < 0.8 * log:
+    log, log_low = _log1p(others)
+    y = top + (log + log_low)
+    if abs(y) < log + log_low:  # they cancel
         return _logsumexp_near_0(x, top)
-    lost = math.fsum([*terms, *errors, -others])
-    rest: float = _difference_error(top, -log, y) + lost / (1.0 + others)
-    return y + rest
+    y = top + log
+    lost: float = math.fsum([*terms, *errors, -others]) / (1.0 + others)
+    lost += _difference_error(top, -log, y) + log_low
+    return y + lost
 
 
 def _logsumexp_near_0(x: Sequence[float], top: float) -> float:
