@@ -75,7 +75,8 @@ class Neuron(Module):
         """[a] for the n_in inputs."""
         x = values(inputs, len(self.weight), self)
         biases = None if self.bias is None else [self.bias]
-        return self.activation.of(affine([self.weight], x, biases, ["z"]))
+        z, phi = affine([self.weight], x, biases, ["z"]), self.activation
+        return phi.of(z) if phi._hooks is None else phi(z)  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         """Such as ``2 → 1, tanh``."""
