@@ -13,9 +13,9 @@ from autograd.errors import (
     TraceError,
     VerificationError,
 )
+from autograd.explain import Explanation, NetworkExplanation, explain
 from autograd.explain.report import Report, Table
 from autograd.explain.verify import Verification, verify
-from autograd.explain import Explanation, NetworkExplanation, explain
 from autograd.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd.functions import log_softmax, softmax
 from autograd.gradcheck import gradcheck
@@ -72,6 +72,7 @@ from autograd.ops import (
     where,
 )
 from autograd.ops import total as sum
+from autograd.replay import Replay, Scene, replay
 from autograd.value import Value, activate, affine
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "sum",
     # looking at graphs
     "topological", "draw", "Drawing", "explain", "Explanation", "NetworkExplanation",
+    "replay", "Replay", "Scene",
     # the op table
     "TABLE", "Op", "custom_op",
     # errors

@@ -24,6 +24,7 @@ FLOORS = [
     {"forward", "tree"},
     {"functional"},
     {"gradcheck", "explain", "draw", "compiler"},
+    {"replay"},
 ]
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
 DECLARED = {"numpy", "graphviz", "tqdm"}  # the dependencies; any other is imported where needed
