@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import RenderError, Value, draw, tanh
+from autograd import Value, draw, mean, tanh
 from nn.data import digits, moons
 from nn.init import generator
 from nn.layers import MLP
@@ -110,7 +110,11 @@ def _moons(out: Path, seed: int) -> list[Path]:
         callbacks=[_separated],
     )
     print(f"training accuracy {accuracy(model, X, y):.1%} after {len(history['loss'])} epochs")
-    return [_plot_moons(model, X, y, out / "moons.png")]
+    # The graph of the whole loss, thousands of nodes, drawn layer by layer.
+    loss = mean([hinge(model(x), label) for x, label in zip(X.tolist(), y.tolist(), strict=True)])
+    loss.label = "L"
+    loss.backward()
+    return [*_drawing(loss, out / "moons-loss"), _plot_moons(model, X, y, out / "moons.png")]
 
 
 def _separated(epoch: int, history: History) -> bool:
@@ -140,13 +144,8 @@ def _digits(out: Path, seed: int) -> list[Path]:
 
 
 def _drawing(value: Value, path: Path) -> list[Path]:
-    """The graph as a picture; where nothing can render it, as its DOT source."""
-    drawing = draw(value)
-    try:
-        return [Path(drawing.save(path.with_suffix(".svg")))]
-    except RenderError as missing:
-        print(f"\n{missing}")
-        return [Path(drawing.save(path.with_suffix(".dot")))]
+    """The graph as a picture."""
+    return [Path(draw(value).save(path.with_suffix(".svg")))]
 
 
 def _plot_moons(model: MLP, X: np.ndarray, y: np.ndarray, path: Path) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autograd.draw.drawing import Drawing
-from autograd.draw.picture import picture
+from autograd.draw.picture import picture as picture_of
 from autograd.value import Value
 
 __all__ = ["Drawing", "draw"]
@@ -54,4 +54,4 @@ def draw(
     for each in wanted:
         if not isinstance(each, str | Value):
             raise TypeError(f"open takes names and Values, but got {type(each).__name__} {each!r}.")
-    return Drawing(picture(value, max_nodes, wanted, fold), engine)
+    return Drawing(picture_of(value, max_nodes, wanted, fold), engine)
