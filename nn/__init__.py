@@ -8,7 +8,7 @@ if not hasattr(autograd, "Value"):
         "has the same import name and is in the way. Use a fresh virtual environment."
     )
 
-from nn import archive, data, deltas, init, losses, optim, saving
+from nn import archive, data, deltas, init, losses, optim, saving, schedulers
 from nn.activations import (
     ELU,
     GELU,
@@ -52,6 +52,19 @@ from nn.module import Module
 from nn.norm import LayerNorm
 from nn.recurrent import RNNCell
 from nn.saving import load, save
+from nn.schedulers import (
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+)
 from nn.summary import Summary
 from nn.torch_exchange import from_torch, to_torch
 from nn.training import History, accuracy, fit, predict
@@ -69,6 +82,9 @@ __all__ = [
     # losses
     "half_squared_error", "mse", "mae", "huber",
     "hinge", "logistic", "bce", "bce_with_logits", "cross_entropy",
+    # schedules of the learning rate
+    "LRScheduler", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR",
+    "CosineAnnealingLR", "LambdaLR", "OneCycleLR", "SequentialLR", "ReduceLROnPlateau",
     # gradient clipping
     "clip_grad_norm_", "clip_grad_value_",
     # training
@@ -76,5 +92,5 @@ __all__ = [
     # verification against backprop by hand
     "verify", "Report",
     # modules
-    "archive", "data", "deltas", "init", "losses", "optim", "saving",
+    "archive", "data", "deltas", "init", "losses", "optim", "schedulers", "saving",
 ]  # fmt: skip
