@@ -137,7 +137,8 @@ def _check(thing: Any, where: str) -> None:
 
 def _escaped(name: str) -> str:
     """The name without anything that a file system could read as a path; dots are kept."""
-    return quote(name, safe="").replace("..", "%2E%2E")
+    text = quote(name, safe="").replace("..", "%2E%2E")
+    return text[:-1] + "%2E" if text.endswith(".") else text
 
 
 def _sync_folder(folder: Path) -> None:

@@ -40,6 +40,10 @@ def _fixed(parameters: list[Any]) -> np.ndarray:
     return array
 
 
+def _named(phi: Module) -> str:
+    return phi.name if isinstance(phi, Activation) else repr(phi)
+
+
 class Neuron(Module):
     """One neuron: a = φ(z), z = Σᵢ wᵢ xᵢ + b.
 
@@ -76,12 +80,12 @@ class Neuron(Module):
         x = values(inputs, len(self.weight), self)
         biases = None if self.bias is None else [self.bias]
         z, phi = affine([self.weight], x, biases, ["z"]), self.activation
-        return phi.of(z) if phi._hooks is None else phi(z)  # type: ignore[no-any-return]
+        return phi.of(z) if phi._hooks is None else phi(z)
 
     def extra_repr(self) -> str:
         """Such as ``2 → 1, tanh``."""
         bias = "" if self.bias is not None else ", bias=False"
-        return f"{len(self.weight)} → 1, {self.activation.name}{bias}"
+        return f"{len(self.weight)} → 1, {_named(self.activation)}{bias}"
 
     def __repr__(self) -> str:
         return f"Neuron({self.extra_repr()})"
@@ -232,7 +236,7 @@ class MLP(Module):
     def extra_repr(self) -> str:
         """Such as ``2 → 16 → 1, relu, linear``."""
         sizes = [len(self.layers[0].neurons[0].weight)] + [len(n.neurons) for n in self.layers]
-        phis = ", ".join(phi.name for phi in self.activations)
+        phis = ", ".join(map(_named, self.activations))
         bias = "" if self.layers[0].bias is not None else ", bias=False"
         return f"{' → '.join(map(str, sizes))}, {phis}{bias}"
 

@@ -25,6 +25,7 @@ from nn.activations import (
     Identity,
     LeakyReLU,
     LogSoftmax,
+    Pointwise,
     ReLU,
     Sigmoid,
     SiLU,
@@ -417,12 +418,15 @@ def _described(model: Module, slots: list[_Slot]) -> list[dict[str, Any]] | None
         own = names.get(id(module), {})
         kind = _KINDS.get(entry["class"])
         if kind is not None and type(module) is kind.cls:
-            entry |= kind.describe(module)
-            if isinstance(module, Dropout):
-                entry["generator"] = _generator_entry(module.rng, generators)
-                planned: Shapes = {}
-            else:
-                planned, _ = kind.plan(_Config(kind.describe(module), ""))
+            planned: Shapes = {}
+            try:
+                entry |= kind.describe(module)
+                if isinstance(module, Dropout):
+                    entry["generator"] = _generator_entry(module.rng, generators)
+                else:
+                    planned, _ = kind.plan(_Config(kind.describe(module), ""))
+            except (AttributeError, IndexError, TypeError, ValueError):
+                raise _Unknown from None  # its attributes are not those that it was made with
             children = [each for _, each in module._members() if isinstance(each, Module)]
             expected = [module.activation] if isinstance(module, Neuron) else []
             if shapes.get(id(module), {}) != planned or children != expected:
@@ -473,7 +477,7 @@ def _is_chain(parts: Sequence[Module]) -> bool:
     sizes = [each.weight.shape for each in layers if isinstance(each, Linear)]
     return (
         len(phis) == half
-        and all(isinstance(each, Activation) for each in phis)
+        and all(isinstance(each, Pointwise) for each in phis)
         and all(after[1] == before[0] for before, after in pairwise(sizes))
     )
 
