@@ -8,7 +8,7 @@ if not hasattr(autograd, "Value"):
         "has the same import name and is in the way. Use a fresh virtual environment."
     )
 
-from nn import archive, data, deltas, init, losses, optim, saving, schedulers
+from nn import archive, data, deltas, init, losses, metrics, optim, saving, schedulers
 from nn.activations import (
     ELU,
     GELU,
@@ -48,6 +48,7 @@ from nn.losses import (
     mae,
     mse,
 )
+from nn.metrics import accuracy_score, confusion_matrix, predicted_classes, r2_score
 from nn.module import Module
 from nn.norm import LayerNorm
 from nn.recurrent import RNNCell
@@ -89,8 +90,10 @@ __all__ = [
     "clip_grad_norm_", "clip_grad_value_",
     # training
     "fit", "History", "predict", "accuracy",
+    # metrics
+    "accuracy_score", "confusion_matrix", "predicted_classes", "r2_score",
     # verification against backprop by hand
     "verify", "Report",
     # modules
-    "archive", "data", "deltas", "init", "losses", "optim", "schedulers", "saving",
+    "archive", "data", "deltas", "init", "losses", "metrics", "optim", "schedulers", "saving",
 ]  # fmt: skip
