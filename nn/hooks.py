@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,20 @@ _numbers = itertools.count()
 class HookHandle:
     """A hook on a module, until ``remove()`` or the end of a ``with`` block."""
 
-    def __init__(self, hooks: dict[int, Hook], hook: Hook):
-        self._hooks, self._number = hooks, next(_numbers)
-        hooks[self._number] = hook
+    def __init__(self, module: Module, kind: str, hook: Hook):
+        if module._hooks is None:
+            module._hooks = Hooks()
+        self._module, self._hooks = weakref.ref(module), module._hooks
+        self._of_kind: dict[int, Hook] = getattr(self._hooks, kind)
+        self._number = next(_numbers)
+        self._of_kind[self._number] = hook
 
     def remove(self) -> None:
         """Take the hook off; a second time does nothing."""
-        self._hooks.pop(self._number, None)
+        self._of_kind.pop(self._number, None)
+        module = self._module()
+        if module is not None and vars(module).get("_hooks") is self._hooks and not self._hooks:
+            del module._hooks  # after the last hook, a call costs what it did before the first
 
     def __enter__(self) -> HookHandle:
         return self
@@ -42,6 +50,9 @@ class Hooks:
         self.before: dict[int, Hook] = {}
         self.after: dict[int, Hook] = {}
         self.backward: dict[int, Hook] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.before or self.after or self.backward)
 
     def around(self, module: Module, inputs: tuple[Any, ...]) -> Any:
         """The outputs of ``forward``, with the hooks called before, after, and backwards."""

@@ -195,7 +195,7 @@ class Module:
         The handle returned ends that with ``.remove()``. A compiled program calls forward
         hooks while it is traced, not when it runs.
         """
-        return HookHandle(self._registered().before, hook)
+        return HookHandle(self, "before", hook)
 
     def register_forward_hook(self, hook: Hook) -> HookHandle:
         """Call ``hook(module, inputs, outputs)`` after every call.
@@ -203,7 +203,7 @@ class Module:
         What it returns takes the outputs' place; None changes nothing. See
         ``register_forward_pre_hook`` for the rest.
         """
-        return HookHandle(self._registered().after, hook)
+        return HookHandle(self, "after", hook)
 
     def register_backward_hook(self, hook: Hook) -> HookHandle:
         """Call ``hook(module, j, adjoint)`` in every backward pass, for each output of a call.
@@ -215,12 +215,7 @@ class Module:
 
         What is compiled calls no such hooks, so ``autograd.compile`` refuses a module with one.
         """
-        return HookHandle(self._registered().backward, hook)
-
-    def _registered(self) -> Hooks:
-        if self._hooks is None:
-            self._hooks = Hooks()
-        return self._hooks
+        return HookHandle(self, "backward", hook)
 
     # -- how it prints -----------------------------------------------------------------------
 

@@ -79,6 +79,21 @@ def test_remove_ends_a_hook_and_the_others_stay(model):
     assert seen == ["a", "c"]
 
 
+def test_after_the_last_hook_is_removed_a_module_is_as_it_was_before_the_first(model):
+    before = dict(vars(model))
+    kinds = ("forward_pre", "forward", "backward")
+    handles = [getattr(model, f"register_{kind}_hook")(lambda *args: None) for kind in kinds]
+    assert vars(model) != before
+    for handle in handles:
+        handle.remove()
+    assert vars(model) == before
+    seen = []
+    model.register_forward_hook(lambda *args: seen.append(1))
+    handles[0].remove()
+    model([1.0, 2.0])
+    assert seen == [1]
+
+
 def test_a_handle_is_a_context_manager(model):
     seen = []
     with model.register_forward_hook(lambda *args: seen.append(1)):
