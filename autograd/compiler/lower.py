@@ -18,11 +18,12 @@ import numpy as np
 from autograd import ops
 from autograd.compiler import kernels, vector
 from autograd.compiler.source import scatter
-from autograd.compiler.symbolic import COMPARISONS
+from autograd.compiler.symbolic import COMPARISONS, GREATER
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
 _VIEWS = (vector.LIFT, vector.ACCESS, vector.FILL)
-_WIDE = 16384  # elements from which a mask is kept as booleans
+_SOURCES = (vector.PARAMETER, vector.INPUT, vector.CONSTANT)
+_WIDE = 4096  # elements from which a mask is kept as booleans
 Environment = dict[str, Any]
 
 
@@ -34,13 +35,14 @@ class Kernel:
         p: the parameters, to be filled before a run.
         g: their gradients, after it.
         columns: the inputs, to be filled; each (n, samples), or (n,).
-        results: after a run, an array per output, or a float.
+        results: per output (array, row, whether that is a row of samples) to be read after a
+            run, or (number, None, False).
     """
 
     p: np.ndarray
     g: np.ndarray
     columns: list[np.ndarray]
-    results: list[Any]
+    results: list[tuple[Any, int | None, bool]]
     run: Callable[[], None]
 
 
@@ -53,7 +55,7 @@ class Lowered:
     extended: list[bool]
     setup: list[tuple[str, Callable[[Environment, int], Any]]]
     lines: list[str]
-    results: list[str]
+    results: list[tuple[str, int | None, bool]]
     width: int  # numbers per sample in all buffers
     _code: dict[str, Any] = field(default_factory=dict)
 
@@ -83,16 +85,13 @@ class Lowered:
         if code is None:
             code = self._code.setdefault(text, compile(text, "<autograd.compile kernel>", "exec"))
         exec(code, env)
-        results = [float(each) if _is_number(each) else env[each] for each in self.results]
+        results: list[tuple[Any, int | None, bool]] = []
+        for name, where, wide in self.results:
+            if where is None:
+                results.append((float(name), None, False))
+            else:
+                results.append((env[name].reshape((-1, samples) if wide else -1), where, wide))
         return Kernel(env["p"], env["g"], columns, results, env["run"])
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _words(line: str) -> set[str]:
@@ -143,6 +142,7 @@ class _Lowering:
         self._find_affine()
         self._find_joint()
         self.squares = self._squares()
+        self.softmax = self._softmax()
         self.owner = self._owners()
         self.extra: set[int] = set()  # owners that have a row of ones
         for x, _, _ in self.affine.values():
@@ -192,7 +192,7 @@ class _Lowering:
         if x in self.static:
             return True
         if each.kind == vector.INPUT:
-            return self._column(each) is not None
+            return self._column(each) is not None and len(each.shape) == 1
         return each.kind in (vector.MAP, vector.CONTRACT) and bool(each.shape)
 
     def _find_affine(self) -> None:
@@ -290,6 +290,35 @@ class _Lowering:
                         self.skipped.add(x)
         return found
 
+    def _softmax(self) -> dict[int, int]:
+        """Quotients exp(x - y) / Σ exp(x - y) with y = logsumexp(x), whose parts are known."""
+        found: dict[int, int] = {}
+        for i in self.needed:
+            each = self.all[i]
+            if each.kind != vector.MAP or each.op is not ops.divide:
+                continue
+            if any(isinstance(arg, float) for arg in each.args):
+                continue
+            e, whole = each.args
+            top = self.all[e]
+            if top.op is not ops.exp_difference or self.all[whole].kind != vector.ACCESS:
+                continue
+            s = self.all[whole].args[0]
+            if self.all[s].op is not ops.total or self.all[s].args != (e,):
+                continue
+            x, y = top.args
+            if isinstance(y, float) or self.all[y].kind != vector.ACCESS:
+                continue
+            log = self.all[y].args[0]
+            if self.all[log].op is not ops.logsumexp or self.all[log].args != (x,):
+                continue
+            if self.users[e] == sorted({s, i}) and self.users[s] == [whole] == [
+                user for user in self.users[s] if self.users[user] == [i]
+            ]:
+                found[i] = log
+                self.skipped |= {e, s, whole} | ({y} if self.users[y] == [e] else set())
+        return found
+
     # -- who owns which memory ---------------------------------------------------------------
 
     def _owners(self) -> dict[int, int]:
@@ -306,7 +335,8 @@ class _Lowering:
                 )
                 view = each.kind == vector.LIFT
                 if each.kind == vector.ACCESS:
-                    whole = self.all[source].kind in (vector.MAP, vector.CONTRACT, vector.SUM)
+                    whole = owner[source] == source and source not in self.static
+                    whole = whole and self.all[source].kind not in _SOURCES
                     plain = _consecutive(each.data) or (mapped and _strides(each.data) is not None)
                     view = whole and plain
                 elif each.kind == vector.FILL:
@@ -328,7 +358,8 @@ class _Lowering:
         """The array of inputs that an instruction gives as a whole."""
         start = 0
         for number, (n, own) in enumerate(self.columns):
-            whole = each.data.shape == (n,) and bool((each.data == start + np.arange(n)).all())
+            flat = each.data.ravel()
+            whole = len(flat) == n and bool((flat == start + np.arange(n)).all())
             if whole and own == (each.batch == 2):
                 return number
             start += n
@@ -356,7 +387,10 @@ class _Lowering:
             each = self.all[i]
             owned = self._owned(i)
             if owned:
-                key = (each.shape, each.batch, each.op in COMPARISONS)
+                kind = "bool" if each.op in COMPARISONS else "float"
+                if each.op is GREATER and each.args[1] == 0.0 and self._is_relu(each.args[0]):
+                    kind = "mask"
+                key = (each.shape, each.batch, kind)
                 base = self._taken_over(i, last, key, specs)
                 if base is None:
                     pool = free.get(key, [])
@@ -370,14 +404,17 @@ class _Lowering:
                     pool = free.setdefault(specs[self.base[o]][0], [])
                     if self.base[o] not in pool:
                         pool.append(self.base[o])
-        for base, ((shape, batch, boolean), more) in specs.items():
-            self.setup.append((f"m{base}", _allocation(shape, batch, boolean, more)))
+        for base, ((shape, batch, kind), more) in specs.items():
+            self.setup.append((f"m{base}", _allocation(shape, batch, kind, more)))
         for i in steps:
             self._step(i)
         self._gradients_last()
-        results = [
-            repr(o) if isinstance(o, float) else self._value(o) for o, _ in self.program.outputs
-        ]
+        results: list[tuple[str, int | None, bool]] = []
+        for o, where in self.program.outputs:
+            if isinstance(o, float):
+                results.append((repr(o), None, False))
+            else:
+                results.append((self._value(o), where, self.all[o].batch == 2))
         width = sum(
             int(np.prod(shape)) + more for (shape, batch, _), more in specs.values() if batch == 2
         )
@@ -389,6 +426,8 @@ class _Lowering:
     def _reads(self, i: int) -> list[int]:
         if i in self.affine:
             return [self.affine[i][0]]
+        if i in self.softmax:
+            return [self.softmax[i]]
         reads = list(self.all[i].references)
         if reads and reads[0] in self.squares:
             reads = list(self.all[reads[0]].references)
@@ -467,8 +506,11 @@ class _Lowering:
             return name
         if each.kind == vector.INPUT:
             column = self._column(each)
-            if column is not None:
+            if column is not None and len(each.shape) == 1:
                 return self._make(name, lambda env, B: env[f"x{column}"])
+            if column is not None:
+                full = _full(each.shape, each.batch, -1)
+                return self._make(name, lambda env, B: env[f"x{column}"].reshape(full))
         if self.owner[i] != i:
             source = self._value(each.args[0])
             if each.kind == vector.LIFT:
@@ -621,8 +663,17 @@ class _Lowering:
     def _map(self, i: int, each: Instruction) -> None:
         assert each.op is not None
         out = self._value(i)
+        if i in self.softmax:
+            log = self.softmax[i]
+            self.lines.append(f"divide(t{log}, s{log}, {out})")
+            return
         args = [self._value(arg) for arg in each.args]
         name = each.op.name
+        if each.op is GREATER and each.args[1] == 0.0 and self._is_relu(each.args[0]):
+            base = f"m{self.base[i]}"
+            self._make(f"mask{i}", lambda env, B: np.sign if env[base].dtype != bool else _positive)
+            self.lines.append(f"mask{i}({args[0]}, {out})")
+            return
         y = self._tanh_of(each) if name in _FROM_VALUE else None
         if y is not None:
             self.lines.append(f"{_FROM_VALUE[name][1]}({self._value(y)}, {args[0]}, {out})")
@@ -642,6 +693,9 @@ class _Lowering:
             self.lines.append(f"{called}({', '.join(args)}, out={out})")
         else:
             self.lines.append(f"{out}[...] = {called}({', '.join(args)})")
+
+    def _is_relu(self, operand: Operand) -> bool:
+        return not isinstance(operand, float) and self.all[operand].op is ops.relu
 
     def _tanh_of(self, each: Instruction) -> int | None:
         """The instruction whose value the slope of this one can be computed from."""
@@ -688,6 +742,20 @@ class _Lowering:
             x, flat = self._flat(args[0], n), self._flat(out, 1)
             ones = self._make(f"{x}_h", lambda env, B: np.ones((1, env[x].shape[0])))
             self._dot(ones, x, flat)
+            return
+        if each.op is ops.logsumexp and i in self.softmax.values():
+            x, shape, batch = args[0], self.all[each.args[0]].shape, each.batch
+            self._make(f"t{i}", lambda env, B: np.zeros(_full(shape, batch, B)))
+            self._make(f"s{i}", lambda env, B: np.zeros(_full((1, *shape[1:]), batch, B)))
+            flat = self._flat(f"t{i}", shape[0])
+            ones = self._make(f"t{i}_h", lambda env, B: np.ones((1, shape[0])))
+            top = self._make(f"u{i}", lambda env, B: np.zeros(_full(shape[1:], batch, B)))
+            self.lines += [
+                f"max_reduce({x}, 0, None, {top})", f"subtract({x}, {top}, t{i})",
+                f"exp(t{i}, t{i})", f"dot({ones}, {flat}, {self._flat(f's{i}', 1)})",
+                f"log(s{i}_0, {out})", f"add({out}, {top}, {out})",
+            ]  # fmt: skip
+            self._make(f"s{i}_0", lambda env, B: env[f"s{i}"][0])
             return
         if each.op is ops.maximum:
             self.lines.append(f"max_reduce({args[0]}, 0, None, {out})")
@@ -808,12 +876,13 @@ def _full(shape: tuple[int, ...], batch: int, samples: int) -> tuple[int, ...]:
 
 
 def _allocation(
-    shape: tuple[int, ...], batch: int, boolean: bool, more: bool
+    shape: tuple[int, ...], batch: int, kind: str, more: bool
 ) -> Callable[[Environment, int], Any]:
     def make(env: Environment, samples: int) -> Any:
         full = _full(shape, batch, samples)
         if more:
             full = (full[0] + 1, *full[1:])
+        boolean = kind == "bool" or (kind == "mask" and np.prod(full) > _WIDE)
         return np.ones(full, dtype=bool if boolean else np.float64)
 
     return make
@@ -862,6 +931,10 @@ def _evaluate(each: Instruction, args: list[Any], samples: int) -> Any:
 # -- functions with out ------------------------------------------------------------------------
 
 
+def _positive(x: Any, out: Any) -> None:
+    np.greater(x, 0.0, out)
+
+
 def _slope_of_tanh(y: Any, x: Any, out: Any) -> None:
     """1 - y² for y = tanh x; where that would cancel, the row of the table, which is the same."""
     np.multiply(y, y, out)
@@ -889,7 +962,7 @@ _FUNCTIONS: Environment = {
     "dot": np.dot, "add": np.add, "add_reduce": np.add.reduce, "max_reduce": np.maximum.reduce,
     "add_at": np.add.at, "take": np.take, "scatter": scatter, "multiply": np.multiply,
     "subtract": np.subtract,
-    "divide": np.divide, "negative": np.negative, "exp": np.exp, "maximum": np.maximum,
+    "divide": np.divide, "negative": np.negative, "exp": np.exp, "log": np.log, "maximum": np.maximum,
     "sign": np.sign, "slope_of_tanh": _slope_of_tanh, "slope_of_sigmoid": _slope_of_sigmoid,
 }  # fmt: skip
 _IN_STEPS = {

@@ -124,8 +124,8 @@ class _Matrices:
         args = [self._arg(arg) for arg in each.args]
         if each.kind == vector.CONTRACT:
             a, b = args
-            first = rf"{a:4}^\top" if each.data == "tn" else f"{a:2}"
-            second = rf"{b:4}^\top" if each.data == "nt" else f"{b:3}"
+            first = rf"{{{a:4}}}^\top" if each.data == "tn" else f"{a:2}"
+            second = rf"{{{b:4}}}^\top" if each.data == "nt" else f"{b:3}"
             return _Atom(rf"{first} \, {second}", 2)
         if each.kind == vector.MAP:
             assert each.op is not None

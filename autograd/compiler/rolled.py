@@ -23,6 +23,7 @@ from autograd.compiler.vector import Operand, VectorProgram
 from autograd.compiler.vector import verify as verify_vector
 
 CACHE = 2**16  # numbers that a tile of a batch may take: half a megabyte
+LEAST = 512  # samples in a tile: matrix products of fewer are slower than memory
 KEPT = 8  # numbers of samples for which kernels are kept
 
 
@@ -100,7 +101,10 @@ class Vectors:
 
     def results(self, kernel: Kernel, batch: int | None) -> list[Any]:
         """The outputs of a run, combined over its samples if they are to be."""
-        found = self._outputs(self.program.outputs, kernel.results, batch)
+        found = [
+            result if where is None else result[where].copy() if wide else float(result[where])
+            for result, where, wide in kernel.results
+        ]
         if not self.combined or batch is None or not self._uniform:
             return found
         return [
@@ -125,7 +129,8 @@ class Vectors:
         if batch is None or batch * self.lowered.width <= 2 * CACHE:
             return batch or 1
         parts = -(-batch * self.lowered.width // CACHE)
-        return max(-(-batch // parts), 64)
+        size = max(-(-batch // parts), LEAST)
+        return -(-batch // max(batch // size, 1))
 
     @contextmanager
     def kernel(self, batch: int | None) -> Iterator[Kernel]:
