@@ -183,7 +183,7 @@ def _html(drawn: str) -> str:
     image = base64.b64encode(drawn.encode()).decode()
     return (
         '<div style="overflow-x:auto"><div style="position:relative;'
-        f'width:100%;max-width:{wide:.0f}px;min-width:{wide * 0.6:.0f}px">'
+        f'width:100%;max-width:{wide:.0f}px;min-width:{wide * 0.75:.0f}px">'
         f'<img alt="{name[1] if name else ""}" style="display:block;width:100%" '
         f'src="data:image/svg+xml;base64,{image}">'
         f'<iframe sandbox="" srcdoc="{html.escape(inner)}" style="position:absolute;inset:0;'

@@ -9,7 +9,7 @@ import numpy as np
 from autograd.draw.model import Box, Edge, Span
 from autograd.draw.tape import Tape
 
-_MOST_WORK = 4_000_000  # products of partials for one picture; a few seconds
+_MOST_WORK = 20_000_000  # products of partials for one picture; a few seconds
 _MOST_ENTRIES = 20_000  # that one edge keeps; beyond it keeps their range
 
 

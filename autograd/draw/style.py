@@ -142,7 +142,8 @@ def words(box: Box, relative: str = "") -> Words:
         label = label[len(relative) :].lstrip(". ")
     times = f" ×{box.times:,}" if box.times > 1 else ""
     if box.kind == "op":
-        head, side = (label, box.symbol) if label else (box.symbol, "")
+        symbol = "x²" if box.symbol == "²" else box.symbol  # which alone could not be read
+        head, side = (label, symbol) if label else (symbol, "")
         return Words(head + times, side, _numbers(box))
     if box.kind != "group":
         kind = box.kind

@@ -8,6 +8,7 @@ import pytest
 import autograd
 import nn
 from autograd import Value, draw
+from autograd.draw import jacobian
 from autograd.draw.model import NO_PASS
 
 
@@ -355,3 +356,33 @@ def test_what_is_no_value_cannot_be_drawn(thing):
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(ValueError, match="max_nodes must be at least 2"):
         draw(Value(1.0), max_nodes=1)
+
+
+def test_what_is_too_much_to_compute_is_left_out_and_not_guessed(monkeypatch):
+    monkeypatch.setattr(jacobian, "_MOST_WORK", 100)
+    drawing = draw(moons(5))
+    left_out = [edge for edge in drawing.picture.edges if edge.partial is None]
+    assert left_out
+    assert all(edge.entries == () and edge.count == 0 for edge in left_out)
+    assert "MLP.layers.1" in drawing.svg()
+    drawing.text()
+
+
+def test_more_entries_than_anybody_reads_keep_their_range(monkeypatch):
+    loss = moons(5)
+    kept = draw(loss).picture
+    monkeypatch.setattr(jacobian, "_MOST_ENTRIES", 3)
+    ranges = draw(loss).picture
+    assert [e.partial for e in ranges.edges] == [e.partial for e in kept.edges]
+    assert [e.count for e in ranges.edges] == [e.count for e in kept.edges]
+    assert all(len(e.entries) <= 3 for e in ranges.edges)
+
+
+def test_convolutions_are_groups_too():
+    model = nn.Sequential(nn.Conv2d(1, 2, kernel_size=3, rng=0), nn.Flatten(), nn.Linear(32, 2))
+    image = np.random.default_rng(0).normal(size=(1, 6, 6))
+    loss = nn.cross_entropy(model(image), 1)
+    loss.backward()
+    drawing = draw(loss)
+    assert "Sequential.0" in titles(drawing)
+    assert "36 inputs" in drawing.svg()
