@@ -44,9 +44,9 @@ class LayerNorm(Module):
         self.normalized_shape = tuple(count(size, "normalized_shape") for size in sizes)
         self.eps = real(eps, "LayerNorm: eps", 0.0, math.inf)
         self.elementwise_affine = bool(elementwise_affine)
-        ones, zeros = np.ones(self.normalized_shape), np.zeros(self.normalized_shape)
-        self.weight = parameters(ones, "w") if elementwise_affine else None
-        self.bias = parameters(zeros, "b") if elementwise_affine and bias else None
+        shape, with_bias = self.normalized_shape, elementwise_affine and bias
+        self.weight = parameters(np.ones(shape), "w") if elementwise_affine else None
+        self.bias = parameters(np.zeros(shape), "b") if with_bias else None
 
     def forward(self, inputs: Any) -> Any:
         """[n₁, …], or an array of the shape of the inputs.

@@ -125,6 +125,41 @@ def test_every_double_and_every_frozen_parameter_comes_back(tmp_path_factory, da
     assert [not p.requires_grad for p in loaded.parameters()] == frozen
 
 
+def modules(depth, rng, pool):
+    """A random model: layers, containers of them, and now and then one that was there before."""
+    kind = rng.integers(0, 9 if depth else 6)
+    if pool and kind == 0:
+        return pool[rng.integers(len(pool))]
+    if kind >= 6:
+        below = [modules(depth - 1, rng, pool) for _ in range(rng.integers(0, 4))]
+        made = nn.Residual(below[0]) if len(below) == 1 else nn.Sequential(*below)
+    else:
+        made = [
+            lambda: nn.Linear(*rng.integers(1, 4, 2), bool(rng.integers(2)), rng),
+            lambda: nn.Conv2d(*rng.integers(1, 3, 2), tuple(rng.integers(1, 3, 2)), rng=rng),
+            lambda: nn.LayerNorm(int(rng.integers(1, 4)), rng.uniform(0.0, 1.0)),
+            lambda: nn.Dropout(rng.uniform(), rng if rng.integers(2) else int(rng.integers(9))),
+            lambda: nn.MLP(2, rng.integers(1, 4, 2).tolist(), "tanh", "sin", rng),
+            lambda: nn.RNNCell(*rng.integers(1, 4, 2), nonlinearity="relu", rng=rng),
+        ][kind]()
+    made.training = bool(rng.integers(2))
+    for parameter in made.parameters():
+        parameter.requires_grad = bool(rng.integers(3))
+    pool.append(made)
+    return made
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_random_models_come_back_as_they_were(tmp_path_factory, seed):
+    path = tmp_path_factory.mktemp("random") / "model.npz"
+    model = modules(3, np.random.default_rng(seed), [])
+    loaded = round_trip(model, path)
+    same(model, loaded)
+    nn.save(loaded, path.with_name("again.npz"))
+    assert path.with_name("again.npz").read_bytes() == path.read_bytes()
+
+
 def test_training_comes_back_module_by_module(path):
     model = nn.Sequential(nn.Dropout(0.5, rng=0), nn.Sequential(nn.Dropout(0.5, rng=1)))
     model[1].eval()
@@ -830,6 +865,19 @@ def test_modules_nested_as_deep_as_can_be_called_come_back(path):
         model = nn.Sequential(model)
     loaded = round_trip(model, path)
     assert numbers(loaded([2.0])) == numbers(model([2.0]))
+
+
+def test_sizes_without_parameters_take_no_memory(path):
+    nn.save(nn.Sequential(nn.LayerNorm(2, elementwise_affine=False), nn.Unflatten(1, (2,))), path)
+    vast = [1 << 39, 1 << 39]
+
+    def change(header):
+        header["modules"][0]["normalized_shape"] = vast
+        header["modules"][1]["unflattened_size"] = vast
+
+    rewritten(path, change=change)
+    with pytest.raises(ValueError, match="takes 549755813888 × 549755813888 inputs, but got 1"):
+        nn.load(path)([1.0])
 
 
 def test_loading_runs_none_of_the_initial_draws(path, monkeypatch):
