@@ -378,6 +378,7 @@
     if (!item) return closePanel();
     if (item.opens !== undefined) return open(item.opens);
     if (item.panel) openPanel(item);
+    else tip(item);
   }
   stage.addEventListener("click", (event) => dragged || choose(itemOf(event.target)));
   stage.addEventListener("keydown", (event) => {

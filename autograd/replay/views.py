@@ -26,8 +26,8 @@ PHASES = ("forward", "seed", "backward")
 
 _MARGIN = 18.0
 _MOST_BOXES = 220  # in one view: a group that would make more of them stays closed
-_ALL_BOXES = 900  # in all views of a page
-_ALL_NODES = 250_000  # that all views of a page look at, many of them again and again
+_ALL_BOXES = 500  # in all views of a page
+_ALL_NODES = 150_000  # that all views of a page look at, many of them again and again
 _MOST_SEARCHED = 600  # characters of the labels in a group
 _SHOWN = 2  # products of an edge between groups that are written out
 
@@ -37,7 +37,7 @@ def scene(root: Value, max_nodes: int | None, open_: Iterable[str | Value], titl
     book = Book(root)
     collapse = Collapse(book.tape, max_nodes, open_)
     whole = Scene(
-        title=title or f"Backpropagation through {book.loss}, step by step",
+        title=style.visible(title) or f"Backpropagation through {book.loss}, step by step",
         phases=PHASES,
         style=_STYLE,
         light=_colours(LIGHT),
@@ -392,8 +392,8 @@ class _Stage:
                             sums[p] = adjoint[nodes[p]]
                 turn = terms[source] - left[source]
                 lines, numbers = self._flow(edge, products, before, sums)
-                flow = max(products, key=abs, default=0.0)
-                level = shade(flow, self.picture) if edge.entries else 0
+                flow = max(products, key=abs, default=edge.flow)
+                level = shade(flow, self.picture)
                 changes: dict[str, Any] = {
                     self.keys[source]: self._gradient(source, sums, complete),
                     f"e{e}": {"class": f"live {_level(level)}"},
