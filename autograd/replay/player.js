@@ -26,8 +26,11 @@
 
   const element = (piece) => {
     if (typeof piece === "string") return piece;
-    const span = make("span", { class: (piece.f ? "fraction " : "") + (piece.c || "") });
+    const span = make("span", { class: (piece.f ? "fraction " : piece.m ? "matrix " : "") + (piece.c || "") });
     if (piece.f) for (const part of piece.f) span.append(make("span", { text: part }));
+    else if (piece.m) for (const row of piece.m) {
+      span.append(make("span", {}, ...row.map((text) => make("span", { text }))));
+    }
     else span.textContent = piece.t;
     if (piece.x) {
       span.title = piece.x;
@@ -37,7 +40,8 @@
   };
   const line = (pieces) => make("span", {}, ...pieces.map(element));
   const plain = (pieces) =>
-    pieces.map((p) => (typeof p === "string" ? p : p.f ? p.f.join("/") : p.t)).join("");
+    pieces.map((p) => (typeof p === "string" ? p : p.f ? p.f.join("/") : p.m ? listed(p.m) : p.t)).join("");
+  const listed = (rows) => `[${rows.map((row) => row.join(", ")).join("; ")}]`;
 
   // -- the stage: items, and what they show -----------------------------------------------------
 

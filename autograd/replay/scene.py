@@ -13,11 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-# A piece of a sentence: text; or {"t": text} or {"f": [above, below]}, a fraction, which may have
-# "c", the role that colours it, and "x", the same in full for whoever points at it.
+# A piece of a sentence: text; or {"t": text}, {"f": [above, below]}, a fraction, or {"m": rows}, an
+# array, which may have "c", the role that colours it, and "x", the same in full for whoever points
+# at it.
 Piece: TypeAlias = "str | dict[str, Any]"
 Line: TypeAlias = "Sequence[Piece]"
-# What a named shape shows from a step on: text, or (short, full); "class" for the whole item.
+# What a named shape shows from a step on: text, or (short, full); an attribute of it, by
+# "name.attribute"; "class" for the whole item.
 Change: TypeAlias = "Mapping[str, str | tuple[str, str]]"
 
 
@@ -31,15 +33,26 @@ def fraction(above: str, below: str, role: str = "", full: str = "") -> Piece:
     return _piece({"f": [above, below]}, role, full)
 
 
+def matrix(rows: Sequence[Sequence[str]], role: str = "", full: str = "") -> Piece:
+    """An array, row by row; a vector has one entry in each."""
+    return _piece({"m": [list(row) for row in rows]}, role, full)
+
+
 def _piece(content: dict[str, Any], role: str, full: str) -> dict[str, Any]:
     return content | ({"c": role} if role else {}) | ({"x": full} if full else {})
 
 
 def plain(line: Line) -> str:
     """The line as one string, as it is read aloud."""
-    return "".join(
-        each if isinstance(each, str) else each.get("t") or "/".join(each["f"]) for each in line
-    )
+    return "".join(map(_said, line))
+
+
+def _said(piece: Piece) -> str:
+    if isinstance(piece, str):
+        return piece
+    if "m" in piece:
+        return "[" + "; ".join(", ".join(row) for row in piece["m"]) + "]"
+    return piece["t"] if "t" in piece else "/".join(piece["f"])
 
 
 def shape(
@@ -49,7 +62,7 @@ def shape(
 
     Args:
         tag: "rect" (x, y, width, height, radius), "circle" (x, y, radius), "line" (x, y, x, y),
-            "text" (x, y) or "path" (its commands, as a string).
+            "text" (x, y), "image" (x, y, width, height) or "path" (its commands, as a string).
         classes: for the style sheet. A path of class "e" is thin; it can be pointed at nearby.
         where: its coordinates, in the order above.
         text: what a text shows from the start.

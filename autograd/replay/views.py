@@ -39,9 +39,9 @@ def scene(root: Value, max_nodes: int | None, open_: Iterable[str | Value], titl
     whole = Scene(
         title=style.visible(title) or f"Backpropagation through {book.loss}, step by step",
         phases=PHASES,
-        style=_STYLE,
-        light=_colours(LIGHT),
-        dark=_colours(DARK),
+        style=STYLE,
+        light=colours(LIGHT),
+        dark=colours(DARK),
         legend=_LEGEND,
     )
     count = len(book.tape)
@@ -572,7 +572,7 @@ _LEGEND = (
 )
 
 
-def _colours(theme: Theme) -> dict[str, str]:
+def colours(theme: Theme) -> dict[str, str]:
     """The colours of a theme as variables of the style sheet."""
     found = {
         "paper": theme.paper, "ink": theme.ink, "faint": theme.faint, "line": theme.line,
@@ -591,7 +591,7 @@ def _colours(theme: Theme) -> dict[str, str]:
     return found
 
 
-_STYLE = "".join(
+STYLE = "".join(
     f".{name} .b{{fill:var(--f-{name});stroke:var(--s-{name})}}"
     f".edge.{name} .e{{stroke:var(--s-{name});stroke-width:{style.width(level):g}}}"
     f".edge.{name} .a{{fill:var(--s-{name})}}"
