@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -25,6 +26,7 @@ _PLACES = {
     "path": ("d",),
     "image": ("href",),
 }
+_LASTING = frozenset({"h", "h mid", "s end", "n", "w"})  # texts that steps do not colour
 _HEAD = 84.0  # above the items: the sentence
 _HOLD = 4  # steps that the end is shown for
 _FORMULA, _NOTE = 19.0, 13.0  # px
@@ -62,7 +64,7 @@ class _Film:
             shift = (width - wide) / 2
             content = f'<g transform="translate({shift:.1f} 0)">{parts[0]}</g>{parts[1]}'
             content = content.replace("MIDDLE", f"{width / 2:g}")
-            body.append(f"<g{self._seen([(time, time + 1)])}>{content}</g>")
+            body.append(f"<g{self._seen((time, time + 1))}>{content}</g>")
         body.append(f'<g transform="translate({(width - view.width) / 2:.1f} {_HEAD:g})">')
         body += self._items()
         body.append("</g>")
@@ -87,21 +89,27 @@ class _Film:
                 " ".join(filter(None, (item["kind"], look, role and f"on-{role}")))
                 for look, role in looks
             ]
+            named = [len(shape) > 4 for shape in item["shapes"]]
             for start, end in _runs(classes):
-                ways = self._seen([(start, end)])
-                yield f'<g class="{_text(classes[start])}"><g{ways}>'
-                for shape in item["shapes"]:
-                    name = shape[4] if len(shape) > 4 else ""
-                    part = [each.get(name, "") for each in history[start:end]]
-                    if not name:
-                        yield _shape(shape, {})
+                yield f'<g class="{_text(classes[start])}"><g{self._seen((start, end))}>'
+                for shape, is_named in zip(item["shapes"], named, strict=True):
+                    if not is_named:
+                        if shape[1] not in _LASTING:
+                            yield _shape(shape)
                         continue
-                    for first, last in _runs(part):
-                        seen = self._seen([(start + first, start + last)])
-                        text = part[first] if isinstance(part[first], str) else part[first][0]
+                    shown = [each.get(shape[4], "") for each in history[start:end]]
+                    for first, last in _runs(shown):
+                        text = shown[first] if isinstance(shown[first], str) else shown[first][0]
                         if text:
-                            yield _shape([*shape[:3], text], {"": seen})
+                            seen = self._seen((start + first, start + last))
+                            yield _shape([*shape[:3], text], seen)
                 yield "</g></g>"
+            lasting = [shape for shape in item["shapes"] if shape[1] in _LASTING]
+            pale = ["todo" in each.split() for each in classes]
+            for start, end in _runs(pale) if lasting else ():
+                look = f"{item['kind']} todo" if pale[start] else item["kind"]
+                yield f'<g class="{_text(look)}"><g{self._seen((start, end))}>'
+                yield "".join(map(_shape, lasting)) + "</g></g>"
 
     def _states(self) -> dict[str, list[dict[str, Any]]]:
         """Per item, what it shows at every time."""
@@ -142,9 +150,9 @@ class _Film:
 
     # -- time --------------------------------------------------------------------------------
 
-    def _seen(self, windows: list[tuple[int, int]]) -> str:
+    def _seen(self, window: tuple[int, int]) -> str:
         """The class of what is seen in this stretch of time alone; "" if that is all of it."""
-        (start, end) = windows[0]
+        start, end = window
         if end > self.last:
             end = self.count
         if (start, end) == (0, self.count):
@@ -154,9 +162,11 @@ class _Film:
 
     def _style(self, name: str) -> str:
         scene = self.scene
-        rules = [
+        colours = [
             f"#{name}{{{variables(scene.light)}}}",
             f"@media (prefers-color-scheme:dark){{#{name}{{{variables(scene.dark)}}}}}",
+        ]
+        rules = [
             source("scene.css"),
             scene.style,
             ".paper{fill:var(--paper)}",
@@ -169,15 +179,14 @@ class _Film:
             f"text.{role}{{fill:var(--{role})}}.v.{role}{{stroke:var(--{role})}}"
             for role in ("local", "upstream", "result", "ink")
         ]
-        for start, end in sorted(self.windows):
-            rules += self._window(name, start, end)
-        rules.append("@media (prefers-reduced-motion:reduce){*{animation:none!important}}")
-        return "\n".join(rules)
+        times = [each for window in sorted(self.windows) for each in self._window(name, *window)]
+        calm = f"@media (prefers-reduced-motion:reduce){{#{name} *{{animation:none!important}}}}"
+        return "\n".join([*colours, _within(name, "".join(rules)), *times, calm])
 
     def _window(self, name: str, start: int, end: int) -> Iterator[str]:
         """The rules of what is seen from one time to another; without motion, the end is seen."""
         after = "inherit" if end == self.count else "hidden"
-        yield f".t{start}-{end}{{visibility:{after}}}"
+        yield f"#{name} .t{start}-{end}{{visibility:{after}}}"
         if not self.seconds:
             return
         a, b = (f"{100 * time / self.count:.4g}%" for time in (start, end))
@@ -185,7 +194,17 @@ class _Film:
         frames = f"{before}{a}{{visibility:inherit}}{b},100%{{visibility:{after}}}"
         whole = f"{self.count * self.seconds:g}s"
         yield f"@keyframes {name}-{start}-{end}{{{frames}}}"
-        yield f".t{start}-{end}{{animation:{name}-{start}-{end} {whole} step-end infinite}}"
+        yield f"#{name} .t{start}-{end}{{animation:{name}-{start}-{end} {whole} step-end infinite}}"
+
+
+def _within(name: str, css: str) -> str:
+    """The rules, each for this picture alone: several may stand in one page."""
+    found = []
+    for rule in re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL).split("}")[:-1]:
+        selectors, _, body = rule.partition("{")
+        scoped = ",".join(f"#{name} {each.strip()}" for each in selectors.split(","))
+        found.append(f"{scoped}{{{body.strip()}}}")
+    return "\n".join(found)
 
 
 def _centred(x: float, note: str) -> float:
@@ -229,21 +248,16 @@ def _runs(values: list[Any]) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _shape(shape: list[Any], extra: dict[str, str]) -> str:
+def _shape(shape: list[Any], seen: str = "") -> str:
     tag, classes, where, *rest = shape
     values = [where] if isinstance(where, str) else where
     place = "".join(
         f' {name}="{_text(str(value))}"' for name, value in zip(_PLACES[tag], values, strict=False)
     )
-    seen = extra.get("", "")
     if seen:
-        classes = f"{classes} {seen.split(chr(34))[1]}"
-    text = _text(rest[0]) if rest and rest[0] else ""
-    return (
-        f'<{tag} class="{_text(classes)}"{place}>{text}</{tag}>'
-        if text
-        else (f'<{tag} class="{_text(classes)}"{place}/>')
-    )
+        classes += " " + seen.split('"')[1]
+    start = f'<{tag} class="{_text(classes)}"{place}'
+    return f"{start}>{_text(rest[0])}</{tag}>" if rest and rest[0] else f"{start}/>"
 
 
 def _text(text: str) -> str:

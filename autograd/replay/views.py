@@ -482,8 +482,18 @@ class _Stage:
         if not edge.entries:
             many = f"{edge.count:,} products" if edge.count else "the products of all paths between"
             return [[f"{target} → {source}: {many}"]], {"count": edge.count}
+        largest = sorted(range(len(products)), key=lambda k: -abs(products[k]))[:_SHOWN]
+        if len({p for p, _, _ in edge.entries}) == 1:
+            p = edge.entries[0][0]
+            line = [book.gradient(nodes[p], "result"), " += "]
+            for k in largest:
+                _, o, partial = edge.entries[k]
+                line += [_factor(partial, "local", k != largest[0]), " × "]
+                line += [_factor(sums.get(o, 0.0), "upstream", True), " + "]
+            line[-1] = " + …" if len(products) > _SHOWN else ""
+            return [line, ["→ ", number(sums[p], "result")]], {"count": edge.count}
         lines = []
-        for k in sorted(range(len(products)), key=lambda k: -abs(products[k]))[:_SHOWN]:
+        for k in largest:
             p, o, partial = edge.entries[k]
             lines.append(
                 [

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_every_sentence_has_its_time(played, tmp_path):
 
 def test_without_motion_the_end_is_seen(played, tmp_path):
     text = saved(played, tmp_path)
-    assert "@media (prefers-reduced-motion:reduce){*{animation:none!important}}" in text
+    assert re.search(r"@media \(prefers-reduced-motion:reduce\)\{#\w+ \*\{animation:none", text)
     last = len(played) - 1
     assert f".t{last}-{last + 5}{{visibility:inherit}}" in text
     assert ".t0-1{visibility:hidden}" in text
@@ -60,3 +61,15 @@ def test_pictures_on_one_page_do_not_share_names(played, tmp_path):
     second = saved(replay(Value(2.0, label="x") * 3), tmp_path)
     names = [set(re.findall(r'id="([^"]+)"|@keyframes (\S+?)\{', text)) for text in (first, second)]
     assert not names[0] & names[1]
+    for text in (first, second):
+        name = re.search(r'id="(r\w+)"', text)[1]
+        style = re.sub(r"@(media|keyframes) ", "", re.search(r"<style>(.*)</style>", text, re.S)[1])
+        assert all(f"#{name}" in rule or name in rule for rule in style.splitlines())
+
+
+def test_the_picture_in_the_readme_is_what_its_example_gives(tmp_path):
+    a, b = Value(-0.7, label="a"), Value(1.3, label="b")
+    s = (a * b + a).tanh()
+    s.label = "s"
+    picture = Path(__file__).parents[3] / "notebooks" / "pictures" / "replay.svg"
+    assert saved(replay(s * s + a * s), tmp_path) == picture.read_text(encoding="utf-8")
