@@ -26,6 +26,7 @@ Groups = tuple[tuple["Value", ...], ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _new = object.__new__
+leaf_changes = [object()]  # another object after each change of a leaf: what tells compiled programs
 
 
 def as_float(number: Any) -> float:
@@ -369,6 +370,7 @@ class Value:
                 "Change the leaves and compute it again, or take a copy with .detach()."
             )
         self._data = as_float(data)
+        leaf_changes[0] = object()
 
     @property
     def grad(self) -> float:
@@ -404,6 +406,7 @@ class Value:
             )
         if requires_grad != self.requires_grad:
             self._grad = 0.0 if requires_grad else None
+            leaf_changes[0] = object()
 
     @property
     def label(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,8 @@ def _stacked(arg: Any, what: str) -> tuple[list[np.ndarray], Tree]:
             return getattr(type(arg), "_make", tuple)(parts)
 
         return arrays, Tree(sum(tree.size for tree in trees), None, trees, keys, make)
+    if type(arg) is np.ndarray and arg.dtype == np.float64 and arg.ndim:
+        return [arg], _block(arg.shape[1:])
     try:
         array = np.asarray(arg)
         if array.dtype == object:
@@ -159,8 +162,12 @@ def _stacked(arg: Any, what: str) -> tuple[list[np.ndarray], Tree]:
             f"{what} is marked by in_axes as having a leading batch axis, but it is the single "
             f"number {arg!r}."
         )
-    shape = array.shape[1:]
-    return [array.astype(np.float64, copy=False)], Tree(int(np.prod(shape)), shape)
+    return [array.astype(np.float64, copy=False)], _block(array.shape[1:])
+
+
+@lru_cache(1024)
+def _block(shape: tuple[int, ...]) -> Tree:
+    return Tree(int(np.prod(shape)), shape)
 
 
 def _shape(tree: Tree) -> Any:

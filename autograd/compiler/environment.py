@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -35,6 +36,8 @@ class Environment:
 
     names: list[str] = field(default_factory=list)
     members: list[tuple[list[Value], tuple[int, ...]]] = field(default_factory=list)
+    _live: list[Any] = field(default_factory=list)  # containers, and views of them
+    _before: list[Any] = field(default_factory=list)  # what was in them
     _guards: list[tuple[Callable[[], Any], Any]] = field(default_factory=list)
     _arrays: list[tuple[np.ndarray, bytes]] = field(default_factory=list)
     _random: list[tuple[Any, Any]] = field(default_factory=list)
@@ -45,6 +48,7 @@ class Environment:
         """The environment of a function, as it is now."""
         environment = cls()
         environment._visit([("", function)])
+        environment._before = list(chain.from_iterable(environment._live))
         return environment
 
     @property
@@ -55,6 +59,10 @@ class Environment:
 
     def unchanged(self) -> bool:
         """Whether everything that was found is what it was."""
+        if sum(map(len, self._live)) != len(self._before):
+            return False
+        if not all(map(is_, chain.from_iterable(self._live), self._before)):
+            return False
         for read, before in self._guards:
             now = read()
             if len(now) != len(before) or not all(map(is_, now, before)):
@@ -88,9 +96,9 @@ class Environment:
                 else:
                     queue += [(f"{name}.{i}", each) for i, each in enumerate(thing)]
                 if isinstance(thing, list):
-                    self._guard(thing.copy)
+                    self._live.append(thing)
             elif isinstance(thing, dict):
-                self._guard(partial(_entries, thing))
+                self._live += [thing.keys(), thing.values()]
                 queue += [(_join(name, str(key)), each) for key, each in thing.items()]
             elif isinstance(thing, partial):
                 queue += [(name, thing.func), *((name, each) for each in thing.args)]
@@ -104,7 +112,7 @@ class Environment:
             elif hasattr(thing, "__dict__") and not isinstance(thing, types.CodeType):
                 if callable(getattr(type(thing), "named_parameters", None)):
                     modules.append((name, thing))
-                self._guard(partial(_attributes, thing))
+                self._live.append(vars(thing).values())
                 queue += [
                     (_join(name, key), each)
                     for key, each in vars(thing).items()
@@ -215,14 +223,6 @@ def _content(cell: Any) -> Any:
 
 def _contents(cell: Any) -> list[Any]:
     return [_content(cell)]
-
-
-def _entries(mapping: dict[Any, Any]) -> list[Any]:
-    return [*mapping, *mapping.values()]
-
-
-def _attributes(thing: Any) -> list[Any]:
-    return list(vars(thing).values())
 
 
 def _library(thing: Any) -> bool:

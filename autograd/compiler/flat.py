@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.rolled import Vectors
-from autograd.value import Value
+from autograd.value import Value, leaf_changes
 
 
 class Flat:
@@ -44,6 +44,7 @@ class Flat:
         """Give the numbers to the Values."""
         for value, number in zip(self.values, self.parameters.tolist(), strict=True):
             value._data = number
+        leaf_changes[0] = object()
 
     def value_and_grad(self, *arrays: np.ndarray) -> tuple[Any, np.ndarray]:
         """The value, or a list of several, and the gradients in the order of ``parameters``.
@@ -85,21 +86,9 @@ class Flat:
                 return outputs, found
             return [float(np.sum(each)) * scale for each in outputs], found
         tier: Vectors = self._tier
-        if tier.tile(batch) >= (batch or 1):
-            pool = tier.pool.setdefault(batch, [])
-            kernel = pool.pop() if pool else tier.lowered.kernel(batch)
-            kernel.p[:] = self.parameters[: self._used]
-            for buffer, column in zip(kernel.columns, columns, strict=True):
-                buffer[...] = column
-            with np.errstate(all="ignore"):
-                kernel.run()
-            outputs = tier.results(kernel, batch)
-            gradient = kernel.g * scale if scale != 1.0 else kernel.g.copy()
-            pool.append(kernel)
-        else:
-            outputs, gradient = tier.tiled(self.parameters[: self._used], columns, batch)
-            if scale != 1.0:
-                gradient *= scale
+        outputs, gradient = tier.tiled(self.parameters[: self._used], columns, batch)
+        if scale != 1.0:
+            gradient *= scale
         if scale != 1.0:
             outputs = [output * scale for output in outputs]
         if self._used < len(self.parameters):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import nan
 from operator import attrgetter
@@ -21,7 +23,7 @@ from autograd.errors import TraceError
 from autograd.hooks import hooked_nodes
 from autograd.reverse import pullback
 from autograd.tree import Tree, flatten
-from autograd.value import Value, as_value
+from autograd.value import Value, as_value, leaf_changes
 
 _data = attrgetter("_data")
 _grad = attrgetter("_grad")
@@ -68,9 +70,12 @@ def compile(
     return Program(f, in_axes, reduce, backend)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Compiled:
-    """A program for arguments of one structure."""
+    """A program for arguments of one structure.
+
+    ``numbers`` are the state of all leaves that they were read in, and those of the leaves.
+    """
 
     environment: Environment
     built: Built
@@ -78,6 +83,11 @@ class _Compiled:
     wanted: list[bool]
     names: list[tuple[str, np.ndarray, tuple[int, ...]]]  # name, places in the gradient, shape
     tree: Tree
+    numbers: tuple[object, np.ndarray] = (None, np.zeros(0))
+
+    def __post_init__(self) -> None:
+        places = [places for _, places, _ in self.names]
+        self.order = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
 
 
 class Program:
@@ -138,9 +148,13 @@ class Program:
         call = self._arguments(args)
         compiled = self._compiled(call)
         value, gradient = self._value_and_gradient(compiled, call)
-        return value, {
-            name: gradient[places].reshape(shape) for name, places, shape in compiled.names
-        }
+        if not compiled.names:
+            return value, {}
+        ordered, start, found = gradient[compiled.order], 0, {}
+        for name, places, shape in compiled.names:
+            found[name] = ordered[start : start + len(places)].reshape(shape)
+            start += len(places)
+        return value, found
 
     def backward(self, *args: Any) -> Any:
         """The value, after adding the gradients into the parameters' ``grad``."""
@@ -219,14 +233,23 @@ class Program:
         with self._lock:
             compiled = self._cache.get(call.key)
             if compiled is None or not self._fresh(compiled):
-                compiled = self._cache[call.key] = self._compile(call)
+                with _no_collection():
+                    compiled = self._cache[call.key] = self._compile(call)
+                self._fresh(compiled)
             self._latest = compiled
             return compiled
 
     @staticmethod
     def _fresh(compiled: _Compiled) -> bool:
-        wanted = [grad is not None for grad in map(_grad, compiled.leaves)]
-        return wanted == compiled.wanted and compiled.environment.unchanged()
+        """Whether the program is still that of its function; reads the parameters on the way."""
+        now = leaf_changes[0]
+        if compiled.numbers[0] is not now:
+            leaves = compiled.leaves
+            if [grad is not None for grad in map(_grad, leaves)] != compiled.wanted:
+                return False
+            numbers = np.fromiter(map(_data, leaves), np.float64, len(leaves))
+            compiled.numbers = now, numbers
+        return compiled.environment.unchanged()
 
     def _compile(self, call: Call) -> _Compiled:
         environment = Environment.of(self._f)
@@ -273,7 +296,7 @@ class Program:
     def _run(
         self, compiled: _Compiled, call: Call, gradient: bool
     ) -> tuple[list[Any], np.ndarray | None]:
-        parameters = np.fromiter(map(_data, compiled.leaves), np.float64, len(compiled.leaves))
+        parameters = compiled.numbers[1]
         scale = 1.0
         if self._reduce == "mean" and call.batch:
             scale = 1.0 / call.batch
@@ -318,6 +341,18 @@ class Program:
         if call.batch is None:
             return rows[0], full
         return list(np.array(rows).T.copy()), full
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Nothing that a trace makes is a cycle; looking at all of it again and again takes long."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _finite(outputs: list[Any], gradient: np.ndarray | None) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,21 +81,41 @@ class Vectors:
         self, p: np.ndarray, columns: list[np.ndarray], batch: int | None
     ) -> tuple[list[Any], np.ndarray]:
         """The outputs and the gradients, for parameters in the program's order, tile by tile."""
+        tile = self.tile(batch)
+        if tile >= (batch or 1):
+            return self.once(p, columns, batch)
+        assert batch is not None
         outputs: list[list[Any]] = []
         g = np.zeros(len(p))
-        tile = self.tile(batch)
-        for start in range(0, batch or 1, tile):
-            stop = min(start + tile, batch or 1)
-            size = None if batch is None else stop - start
-            with self.kernel(size) as kernel:
-                kernel.p[:] = p
-                for buffer, column in zip(kernel.columns, columns, strict=True):
-                    buffer[...] = column if column.ndim == 1 else column[:, start:stop]
-                with np.errstate(all="ignore"):
-                    kernel.run()
-                g += kernel.g
-                outputs.append(self.results(kernel, size))
+        for start in range(0, batch, tile):
+            stop = min(start + tile, batch)
+            pieces = [each if each.ndim == 1 else each[:, start:stop] for each in columns]
+            found, part = self.once(p, pieces, stop - start)
+            g += part
+            outputs.append(found)
         return self._joined(outputs), g
+
+    def once(
+        self, p: np.ndarray, columns: list[np.ndarray], batch: int | None
+    ) -> tuple[list[Any], np.ndarray]:
+        """The same for all samples at once."""
+        pool = self.pool.get(batch)
+        if pool is None:
+            if len(self.pool) >= KEPT:
+                self.pool.clear()
+            pool = self.pool.setdefault(batch, [])
+        try:
+            kernel = pool.pop()
+        except IndexError:
+            kernel = self.lowered.kernel(batch)
+        kernel.p[:] = p
+        for buffer, column in zip(kernel.columns, columns, strict=True):
+            buffer[...] = column
+        with np.errstate(all="ignore"):
+            kernel.run()
+        outputs, g = self.results(kernel, batch), kernel.g.copy()
+        pool.append(kernel)
+        return outputs, g
 
     def results(self, kernel: Kernel, batch: int | None) -> list[Any]:
         """The outputs of a run, combined over its samples if they are to be."""
@@ -131,19 +149,6 @@ class Vectors:
         parts = -(-batch * self.lowered.width // CACHE)
         size = max(-(-batch // parts), LEAST)
         return -(-batch // max(batch // size, 1))
-
-    @contextmanager
-    def kernel(self, batch: int | None) -> Iterator[Kernel]:
-        """A kernel that nobody else uses for as long; they are kept for the next."""
-        pool = self.pool.setdefault(batch, [])
-        try:
-            kernel = pool.pop()
-        except IndexError:
-            kernel = self.lowered.kernel(batch)
-        yield kernel
-        if len(self.pool) > KEPT:
-            self.pool.clear()
-        pool.append(kernel)
 
     def _outputs(
         self, operands: list[tuple[Operand, int]], results: Any, batch: int | None

@@ -191,7 +191,7 @@ def _graph(
     varies: list[bool] = []
     active: list[bool] = []
     place: list[int] = []
-    source: list[Value | None] = []  # whose label and scope
+    source: list[Value] = []  # whose label and scope
     starts: list[int] = [0]
     args: list[Any] = []
     rows: dict[Op, int] = {}
@@ -287,7 +287,9 @@ def _graph(
             paths[id(at)] = f"{above}.{at.name}" if above else at.name
         return paths[id(at)]
 
-    scopes = [path_of(node._scope) if node is not None else "" for node in source]
+    for scope_of_some in {id(node._scope): node._scope for node in source}.values():
+        path_of(scope_of_some)
+    scopes = [paths[id(node._scope)] for node in source]
     graph = Graph(
         rows=tuple(rows),
         code=np.array(code, dtype=np.int64),
