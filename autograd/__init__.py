@@ -1,5 +1,6 @@
 """A scalar reverse-mode autograd engine: see backprop, step through it, train with it."""
 
+from autograd import sketch
 from autograd.anomaly import detect_anomaly
 from autograd.compiler import compile
 from autograd.context import Scope, is_grad_enabled, no_grad, scope
@@ -73,6 +74,7 @@ from autograd.ops import (
 )
 from autograd.ops import total as sum
 from autograd.replay import Replay, Scene, replay
+from autograd.reverse import adjoints
 from autograd.value import Value, activate, affine
 
 __all__ = [
@@ -97,7 +99,7 @@ __all__ = [
     "sum",
     # looking at graphs
     "topological", "draw", "Drawing", "explain", "Explanation", "NetworkExplanation",
-    "replay", "Replay", "Scene",
+    "replay", "Replay", "Scene", "sketch", "adjoints",
     # the op table
     "TABLE", "Op", "custom_op",
     # errors

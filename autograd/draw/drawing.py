@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any
 import graphviz
 
 from autograd.draw import dot, render
+from autograd.draw.figure import framed
 from autograd.draw.model import Picture
 from autograd.draw.svg import svg
 from autograd.draw.text import text
@@ -167,25 +165,9 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         work, and leave the same picture below it.
         """
         drawn = self.svg()
-        return {"text/html": _html(drawn), "image/svg+xml": drawn, "text/plain": self.text()}
+        return {"text/html": framed(drawn), "image/svg+xml": drawn, "text/plain": self.text()}
 
 
 def _without_prolog(drawn: str) -> str:
     """Graphviz's SVG from its <svg> tag on, to stand in HTML."""
     return drawn[drawn.index("<svg") :]
-
-
-def _html(drawn: str) -> str:
-    size = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"', drawn)
-    wide = float(size[1]) if size else 800.0
-    name = re.search(r"<title[^>]*>(.*?)</title>", drawn, flags=re.DOTALL)
-    inner = f"<style>body{{margin:0}}svg{{display:block;width:100%;height:auto}}</style>{drawn}"
-    image = base64.b64encode(drawn.encode()).decode()
-    return (
-        '<div style="overflow-x:auto"><div style="position:relative;'
-        f'width:100%;max-width:{wide:.0f}px;min-width:{wide * 0.75:.0f}px">'
-        f'<img alt="{name[1] if name else ""}" style="display:block;width:100%" '
-        f'src="data:image/svg+xml;base64,{image}">'
-        f'<iframe sandbox="" srcdoc="{html.escape(inner)}" style="position:absolute;inset:0;'
-        'width:100%;height:100%;border:0"></iframe></div></div>'
-    )

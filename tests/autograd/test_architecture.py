@@ -23,8 +23,10 @@ FLOORS = [
     {"value"},
     {"forward", "tree"},
     {"functional"},
-    {"gradcheck", "explain", "draw", "compiler"},
+    {"gradcheck", "draw", "compiler"},
+    {"explain"},
     {"replay"},
+    {"sketch"},
 ]
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
 DECLARED = {"numpy", "graphviz", "tqdm"}  # the dependencies; any other is imported where needed
