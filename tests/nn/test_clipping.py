@@ -102,6 +102,10 @@ def test_frozen_parameters_have_no_part_in_it():
     frozen = Value(1.0, requires_grad=False)
     assert nn.clip_grad_norm_([frozen, *parameters], 1.0) == 5.0
     nn.clip_grad_value_([frozen, *parameters], 0.5)
+    parameters[0].grad = math.nan
+    nn.clip_grad_norm_([frozen, *parameters], 1.0)  # makes every gradient nan that there is
+    assert math.isnan(parameters[1].grad)
+    assert frozen.grad == 0.0
     assert not frozen.requires_grad
 
 

@@ -569,6 +569,14 @@ def test_update_moves_the_active_ones_only():
     assert steps.state_dict()["state"]["step"].tolist() == [0, 1]
 
 
+def test_a_frozen_parameter_of_the_second_group_stays_and_its_neighbours_move():
+    parameters = with_grads([1.0, 1.0, 1.0, 1.0])
+    steps = SGD([{"params": parameters[:2]}, {"params": parameters[2:], "lr": 0.25}], lr=0.5)
+    parameters[3].requires_grad = False
+    steps.step()
+    assert numbers(parameters) == [0.5, 0.5, 0.75, 1.0]
+
+
 @EVERY_ONE
 @pytest.mark.parametrize("shape", [(2,), (4,), (3, 1), ()])
 def test_update_refuses_arrays_of_another_length(optimizer, shape):
