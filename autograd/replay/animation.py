@@ -10,22 +10,14 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 from autograd.draw.style import text_width
 from autograd.replay.page import source, variables
-from autograd.replay.scene import Piece, Scene, View
+from autograd.replay.scene import PLACES, Piece, Scene, View, plain
 
-_PLACES = {
-    "rect": ("x", "y", "width", "height", "rx"),
-    "circle": ("cx", "cy", "r"),
-    "text": ("x", "y"),
-    "line": ("x1", "y1", "x2", "y2"),
-    "path": ("d",),
-    "image": ("href",),
-}
 _LASTING = frozenset({"h", "h mid", "s end", "n", "w"})  # texts that steps do not colour
 _HEAD = 84.0  # above the items: the sentence
 _HOLD = 4  # steps that the end is shown for
@@ -97,12 +89,10 @@ class _Film:
                         if shape[1] not in _LASTING:
                             yield _shape(shape)
                         continue
-                    shown = [each.get(shape[4], "") for each in history[start:end]]
+                    shown = [_shown(shape, each) for each in history[start:end]]
                     for first, last in _runs(shown):
-                        text = shown[first] if isinstance(shown[first], str) else shown[first][0]
-                        if text:
-                            seen = self._seen((start + first, start + last))
-                            yield _shape([*shape[:3], text], seen)
+                        seen = self._seen((start + first, start + last))
+                        yield _shape(shape[:3], seen, *shown[first])
                 yield "</g></g>"
             lasting = [shape for shape in item["shapes"] if shape[1] in _LASTING]
             pale = ["todo" in each.split() for each in classes]
@@ -219,7 +209,7 @@ def _piece(piece: Piece, x: float) -> tuple[float, str]:
         return _plain(piece, x, "")
     role = piece.get("c", "")
     if "f" not in piece:
-        return _plain(piece["t"], x, role)
+        return _plain(plain([piece]), x, role)
     above, below = piece["f"]
     size = _FORMULA * 0.84
     wide = max(text_width(above, size), text_width(below, size)) * 0.94 + 6.0
@@ -248,16 +238,28 @@ def _runs(values: list[Any]) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _shape(shape: list[Any], seen: str = "") -> str:
+def _shown(shape: list[Any], state: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """The text of a named shape, and its attributes other than from the start."""
+    name = shape[4]
+    text = state.get(name, shape[3])
+    changed = {key[len(name) + 1 :]: state[key] for key in state if key.startswith(name + ".")}
+    return (text if isinstance(text, str) else text[0]), changed
+
+
+def _shape(
+    shape: list[Any], seen: str = "", text: str = "", changed: Mapping[str, str] | None = None
+) -> str:
     tag, classes, where, *rest = shape
     values = [where] if isinstance(where, str) else where
-    place = "".join(
-        f' {name}="{_text(str(value))}"' for name, value in zip(_PLACES[tag], values, strict=False)
-    )
+    attributes = dict(zip(PLACES[tag], map(str, values), strict=False)) | dict(changed or {})
+    text = text or (rest[0] if rest else "")
+    if tag == "text" and not text:
+        return ""
     if seen:
         classes += " " + seen.split('"')[1]
-    start = f'<{tag} class="{_text(classes)}"{place}'
-    return f"{start}>{_text(rest[0])}</{tag}>" if rest and rest[0] else f"{start}/>"
+    written = "".join(f' {key}="{_text(value)}"' for key, value in attributes.items())
+    start = f'<{tag} class="{_text(classes)}"{written}'
+    return f"{start}>{_text(text)}</{tag}>" if text else f"{start}/>"
 
 
 def _text(text: str) -> str:

@@ -23,6 +23,17 @@ Line: TypeAlias = "Sequence[Piece]"
 Change: TypeAlias = "Mapping[str, str | tuple[str, str]]"
 
 
+# What the coordinates of a shape are called.
+PLACES = {
+    "rect": ("x", "y", "width", "height", "rx"),
+    "circle": ("cx", "cy", "r"),
+    "text": ("x", "y"),
+    "line": ("x1", "y1", "x2", "y2"),
+    "image": ("x", "y", "width", "height"),
+    "path": ("d",),
+}
+
+
 def piece(text: str, role: str = "", full: str = "") -> Piece:
     """The text, coloured by its role, and with more for whoever points at it."""
     return _piece({"t": text}, role, full)

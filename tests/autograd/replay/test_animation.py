@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autograd import Value, replay
+from autograd import Replay, Scene, Value, replay
+from autograd.replay.scene import View, matrix, shape
 
 
 @pytest.fixture
@@ -73,3 +74,18 @@ def test_the_picture_in_the_readme_is_what_its_example_gives(tmp_path):
     s.label = "s"
     picture = Path(__file__).parents[3] / "notebooks" / "pictures" / "replay.svg"
     assert saved(replay(s * s + a * s), tmp_path) == picture.read_text(encoding="utf-8")
+
+
+def test_it_plays_any_scene():
+    grown = Scene("A circle grows", ["grow"])
+    view = grown.views[""] = View(200.0, 100.0)
+    ring = [shape("circle", "b", (100, 50, 10), name="ring"), shape("text", "h", (5, 5), name="r")]
+    view.item("c", "thing", ring)
+    for r in (10, 20, 30):
+        line = [matrix([["1", "2"]]), f" r = {r}"]
+        view.step(0, [line], changes={"c": {"ring.r": str(r), "r": (str(r), repr(r))}}, at=r)
+    played = Replay(grown)
+    assert played.text().splitlines()[0].strip() == "grow  [1, 2] r = 10"
+    assert 'cx="100" cy="50" r="30"' in played.svg()
+    assert played.svg().count("<circle") == 1
+    assert "A circle grows" in played.html()
