@@ -208,7 +208,7 @@ def _condition(loss: str, a: Array, y: Array) -> float:
     a - y: rounding the terms is felt by this factor in all that follows from δ.
     """
     with np.errstate(all="ignore"):
-        if loss in ("half_squared_error", "mse"):
+        if loss in ("half_squared_error", "mse", "huber"):
             y = y.reshape(a.shape)
             ratio = (np.abs(a) + np.abs(y)).max() / np.abs(a - y).max()
         elif loss in ("cross_entropy", "bce_with_logits"):
