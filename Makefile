@@ -10,7 +10,7 @@ RUN  := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format types coverage mutants bench clean
+.PHONY: help demo test dev lint format types coverage mutants fuzz bench clean
 # Two installations into one environment must not run at the same time, even under `make -j`.
 .NOTPARALLEL:
 
@@ -42,6 +42,9 @@ coverage: $(VENV)/.dev   ## run the tests and list the branches that they miss
 
 mutants: $(VENV)/.dev    ## change the engine in many places and see the tests fail (very slow)
 	$(RUN) tests/mutants.py $(ARGS)
+
+fuzz: $(VENV)/.dev       ## compile 3,300 random programs and compare them with PyTorch (slow)
+	$(RUN) tests/autograd/compiler/test_fuzz.py $(ARGS)
 
 bench: $(VENV)/.bench    ## measure the engine beside others
 	$(RUN) -m benchmarks.engine $(ARGS)

@@ -66,14 +66,12 @@ def contest(steps: dict[str, Step], rounds: int, block: float = BLOCK) -> dict[s
         step()
         counts[name] = max(1, min(2000, int(block / max(clock() - start, 1e-7))))
     gc.collect()
-    gc.disable()
     for _ in range(rounds):
         for name, step in steps.items():
             start = clock()
             for _ in range(counts[name]):
                 step()
             times[name].append((clock() - start) / counts[name])
-    gc.enable()
     return {name: 1e6 * statistics.median(each) for name, each in times.items()}
 
 

@@ -53,7 +53,8 @@ class Call:
                             f"argument {position} of {name} must have {self.batch} samples, as "
                             f"argument {first} has, but its shape is {array.shape}."
                         )
-                    self.columns.append(array.reshape(len(array), -1).T)
+                    size = int(np.prod(array.shape[1:]))
+                    self.columns.append(array.reshape(len(array), size).T)
             self._parts.append((tree, None, mapped))
             key.append((mapped, _shape(tree)))
         if any(axes) and self.batch is None:

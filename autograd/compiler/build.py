@@ -87,7 +87,7 @@ def _tier(graph: Graph, call: Call, combine: bool) -> Any:
     loops = find_loops(graph) if depth >= 64 and n <= 200 * depth else []
     lines = n - sum(loop.nodes.size - loop.nodes.shape[1] for loop in loops)
     columns, letters = call.origins
-    limit = min(400 if has_batch else max(40, n // 8), 400 if loops else n + 40)
+    limit = min(400 if has_batch else max(40, n // 8), 150 if loops else n + 40)
     found = vectors(graph, own, columns, letters, has_batch, combine, limit)
     if found is not None:
         cost = n * (_PER_ROW if has_batch else _PER_NODE)

@@ -61,17 +61,20 @@ class Flat:
         columns = []
         batch: int | None = None
         for position, (array, (own, size)) in enumerate(zip(arrays, self._shapes, strict=True)):
-            if own:
-                column = array.T if array.ndim == 2 else array.reshape(len(array), -1).T
-                batch = column.shape[1] if batch is None else batch
-                fits = column.shape == (size, batch)
+            shape = array.shape
+            if own and len(shape) == 2:
+                column, count = array.T, shape[0]
+            elif own and len(shape) == 1:
+                column, count = array[np.newaxis], shape[0]
             else:
-                column = np.ravel(array)
-                fits = len(column) == size
-            if not fits:
+                count = len(array) if own else 0
+                column = array.reshape(count, size).T if own else np.ravel(array)
+            if own and batch is None:
+                batch = count
+            if len(column) != size or (own and count != batch):
                 raise ValueError(
-                    f"argument {position} must have {size} numbers{' per sample' * own}, "
-                    f"{f'{batch} samples' if own else ''}, but its shape is {np.shape(array)}."
+                    f"argument {position} must have {size} numbers"
+                    f"{f' for each of {batch} samples' if own else ''}, but its shape is {shape}."
                 )
             columns.append(column)
         outputs, gradient = self.run(columns, batch)

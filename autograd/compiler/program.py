@@ -308,7 +308,7 @@ class Program:
             return self._exactly(compiled, call, scale, gradient)
         try:
             outputs, found = compiled.built.run(parameters, call, scale, gradient)
-        except ArithmeticError:
+        except (ArithmeticError, ValueError):  # as math raises where IEEE 754 has an answer
             return self._exactly(compiled, call, scale, gradient)
         if not _finite(outputs, found):
             return self._exactly(compiled, call, scale, gradient)
