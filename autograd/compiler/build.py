@@ -52,6 +52,20 @@ class Built:
             return self.tier.both.text
         return self.tier.text if isinstance(self.tier, Straight) else str(self.tier)
 
+    @property
+    def passes(self) -> dict[str, str]:
+        """The program in print after each pass."""
+        found = {"trace": str(self.graph)}
+        if isinstance(self.tier, Vectors):
+            found["sums of products"] = str(self.tier.rolled.normal)
+            found["blocks"] = str(self.tier.rolled)
+            found["instructions"] = str(self.tier.program)
+            found["source"] = self.source
+            found["calls"] = self.tier.lowered.text
+        else:
+            found["source"] = self.source
+        return found
+
     def formulas(self) -> str:
         """The program as LaTeX."""
         return picture.formulas(self.graph, self.tier)

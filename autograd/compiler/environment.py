@@ -91,8 +91,10 @@ class Environment:
             elif isinstance(thing, np.ndarray):
                 self._array(name, thing, queue)
             elif isinstance(thing, list | tuple):
-                if thing and all(isinstance(each, Value) and each.is_leaf for each in thing):
-                    self._member(name, list(thing), (len(thing),))
+                leaves, shape = _table(thing)
+                if leaves:
+                    self._member(name, leaves, shape)
+                    self._live += [each for each in thing if isinstance(each, list)]
                 else:
                     queue += [(f"{name}.{i}", each) for i, each in enumerate(thing)]
                 if isinstance(thing, list):
@@ -202,6 +204,18 @@ class Environment:
             names.append(name)
             members.append((leaves, shape))
         self.names, self.members = names, members
+
+
+def _table(things: Any) -> tuple[list[Value], tuple[int, ...]]:
+    """The leaves of a list, or of a list of lists of one length, and its shape; else nothing."""
+    if things and all(isinstance(each, list | tuple) for each in things):
+        rows = [_table(each) for each in things]
+        if all(leaves and shape == rows[0][1] for leaves, shape in rows):
+            return [leaf for leaves, _ in rows for leaf in leaves], (len(rows), *rows[0][1])
+        return [], ()
+    if things and all(isinstance(each, Value) and each.is_leaf for each in things):
+        return list(things), (len(things),)
+    return [], ()
 
 
 def _leaves(member: Any) -> tuple[list[Value], tuple[int, ...]]:

@@ -6,6 +6,7 @@ as in a textbook, layers are counted from 1.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Sequence
 
@@ -15,8 +16,9 @@ from autograd.compiler.assemble import Assembled
 from autograd.compiler.graph import Graph
 from autograd.compiler.roll import Rolled
 from autograd.compiler.vector import ACCESS, CONTRACT, INPUT, MAP, PARAMETER, VectorProgram
+from autograd.op import FACTORS, TABLE
 
-_RESERVED = {"p", "X", "B", "np", "inf", "nan", "d", "W", "b", "g", "out"}
+_RESERVED = {"p", "X", "u", "B", "np", "inf", "nan", "program", "scatter", *TABLE, *FACTORS}
 
 
 class Names:
@@ -31,7 +33,7 @@ class Names:
         if wish[0].isdigit():
             wish = f"v{wish}"
         name, count = wish, 1
-        while name in self._taken or name in ("def", "for", "in", "is", "if", "lambda", "return"):
+        while name in self._taken or keyword.iskeyword(name):
             count += 1
             name = f"{wish}_{count}"
         self._taken.add(name)

@@ -195,6 +195,11 @@ class Program:
         """How many nodes went in, how many instructions came out, and which tier runs them."""
         return dict(self._known().built.stats)
 
+    @property
+    def passes(self) -> dict[str, str]:
+        """The program in print, pass by pass, from the trace to the calls that run."""
+        return self._known().built.passes
+
     def formulas(self) -> str:
         """The program as LaTeX."""
         return self._known().built.formulas()

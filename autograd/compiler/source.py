@@ -204,10 +204,10 @@ class _Writer:
                 return f"np.outer({self._arg(a)[0]}, {self._arg(b)[0]})", ATOM
             if deep:
                 x, y = f"{x}.reshape({first.shape[0]}, -1)", f"{y}.reshape({second.shape[0]}, -1)"
-            return f"{x} @ {y}.T", 4
+            return f"{x} @ {y}.T", 3
         x = f"{x}.T" if each.data == "tn" else x
         if not deep:
-            return f"{x} @ {y}", 4
+            return f"{x} @ {y}", 3
         shape = ", ".join([*map(str, each.shape), *(["B"] if each.batch else [])])
         return f"({x} @ {y}.reshape({second.shape[0]}, -1)).reshape({shape})", ATOM
 

@@ -11,7 +11,7 @@ import numpy as np
 from autograd import ops
 from autograd.compiler import kernels
 from autograd.compiler.symbolic import COMPARISONS, Expression
-from autograd.op import Op, SequenceOp
+from autograd.op import FACTORS, TABLE, Op, SequenceOp
 
 # Operators: how they are written, and how tightly they bind, on both sides.
 INFIX: dict[Op, tuple[str, int, int, int]] = {
@@ -43,7 +43,9 @@ class Dialect:
         """The name under which the source calls op."""
         if op not in self._called:
             found = self._functions(op)
-            name = op.name if op.name.isidentifier() else "op"
+            # Variables are letters with numbers, or names of rows in the table.
+            plain = op.name.isidentifier() and TABLE.get(op.name, FACTORS.get(op.name)) is op
+            name = op.name if plain else f"op_{len(self._called)}"
             if isinstance(found, np.ufunc) and getattr(np, found.__name__, None) is found:
                 name = f"np.{found.__name__}"
             else:

@@ -78,7 +78,7 @@ def test_the_source_of_an_mlp_reads_like_matrix_backprop():
         "z2 = W2 @ a1 + b2[:, None]",
         "dW2 = d2 @ a1.T",
         "db2 = d2.sum(axis=1)",
-        "d1 = W2.T @ d2 * (a1 > 0.0)",
+        "d1 = (W2.T @ d2) * (a1 > 0.0)",
         "dW1 = d1 @ x.T",
     ):
         assert line in lines
