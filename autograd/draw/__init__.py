@@ -7,10 +7,11 @@ write it. None of them changes a node.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from autograd.draw.drawing import Drawing
-from autograd.draw.picture import picture as picture_of
+from autograd.draw.picture import picture
+from autograd.draw.tape import Tape
 from autograd.value import Value
 
 __all__ = ["Drawing", "draw"]
@@ -48,10 +49,23 @@ def draw(
     """
     if not isinstance(value, Value):
         raise TypeError(f"draw() takes a Value, but got {type(value).__name__} {value!r}.")
+    return drawing(Tape(value), (), max_nodes=max_nodes, open=open, fold=fold, engine=engine)
+
+
+def drawing(
+    tape: Tape,
+    path: Sequence[int],
+    *,
+    max_nodes: int | None = 80,
+    open: str | Value | Iterable[str | Value] = (),
+    fold: bool | None = None,
+    engine: str | None = None,
+) -> Drawing:
+    """The drawing of a graph that was read already, with a path of its nodes marked."""
     if max_nodes is not None and max_nodes < 2:
         raise ValueError(f"max_nodes must be at least 2, or None, but got {max_nodes!r}.")
     wanted = [open] if isinstance(open, str | Value) else list(open)
     for each in wanted:
         if not isinstance(each, str | Value):
             raise TypeError(f"open takes names and Values, but got {type(each).__name__} {each!r}.")
-    return Drawing(picture_of(value, max_nodes, wanted, fold), engine)
+    return Drawing(picture(tape, max_nodes, wanted, fold, path), engine)

@@ -42,7 +42,7 @@ def _uses(
     for e in arriving:
         i, p = int(tape.target[e]), int(tape.source[e])
         if i not in partials:
-            partials[i] = tape.nodes[i].partials
+            partials[i] = tape.partials(i)
         position = e - int(tape.start[i])
         source = int(where[p])
         box = boxes[source]
@@ -94,7 +94,7 @@ def _sweep_one(
         work[0] -= len(parents)
         if work[0] < 0:
             return None
-        for p, partial in zip(parents, nodes[i].partials, strict=True):
+        for p, partial in zip(parents, tape.partials(i), strict=True):
             # As in the backward pass: an adjoint of 0 is not passed on, and never meets infinity.
             flows = above != 0.0 and (partial != 0.0 or not op.selects)
             adjoint[p] = adjoint.get(p, 0.0) + (above * partial if flows else 0.0)
@@ -117,7 +117,7 @@ def _sweep_all(
         work[0] -= len(parents) * len(above)
         if work[0] < 0:
             return None
-        for p, partial in zip(parents, nodes[i].partials, strict=True):
+        for p, partial in zip(parents, tape.partials(i), strict=True):
             if p in inside and nodes[p].op is None:
                 continue
             below = adjoint.setdefault(p, {})

@@ -120,6 +120,7 @@ class Picture:
     notice: str
     largest: float  # gradient in magnitude, of all that is shown; 0 before a backward pass
     least: float  # that is not 0
+    path: tuple[int, ...] = ()  # the numbers of the boxes along a path that is to be seen
 
 
 def number(x: float) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,20 @@ from autograd.value import Value
 
 
 def picture(
-    root: Value,
+    tape: Tape,
     max_nodes: int | None,
     open_: Iterable[str | Value] = (),
     folded: bool | None = None,
+    path: Sequence[int] = (),
 ) -> Picture:
-    """The picture of all that root was computed from, in about ``max_nodes`` boxes."""
-    collapse = Collapse(Tape(root), max_nodes, open_, folded)
-    return pictured(collapse, collapse.items)
+    """The picture of a graph, in about ``max_nodes`` boxes, with a path of its nodes marked."""
+    collapse = Collapse(tape, max_nodes, open_, folded)
+    drawn = pictured(collapse, collapse.items)
+    if not path:
+        return drawn
+    box_of = {int(node): i for i, box in enumerate(drawn.boxes) for node in box.nodes}
+    boxes = [i for i, _ in groupby(box_of[node] for node in path)]
+    return replace(drawn, path=tuple(boxes))
 
 
 def pictured(collapse: Collapse, items: list[Item]) -> Picture:

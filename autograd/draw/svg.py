@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from autograd.draw import style
@@ -68,6 +68,7 @@ def svg(picture: Picture) -> str:
     body.append(f'<g transform="translate({_n(left)} {_n(top)})">')
     body += [_frame(f, rect) for f, rect in zip(picture.frames, layout.frames, strict=True)]
     order = sorted(range(len(picture.edges)), key=lambda e: abs(picture.edges[e].flow))
+    body += [_marker(layout.links[e]) for e in _on_path(picture)]
     body += [_edge(picture, picture.edges[e], layout.links[e]) for e in order]
     body += [_edge_label(picture, picture.edges[e], layout.links[e]) for e in order]
     body += [_box(picture, i, rect) for i, rect in enumerate(layout.boxes)]
@@ -174,6 +175,21 @@ def _fixed(picture: Picture, box: Box) -> bool:
     return not any(picture.tape.nodes[i].requires_grad for i in box.outputs)
 
 
+def _on_path(picture: Picture) -> Iterator[int]:
+    """The numbers of the edges along the path: of several between two boxes, the first."""
+    first: dict[tuple[int, int], int] = {}
+    for e, edge in enumerate(picture.edges):
+        first.setdefault((edge.source, edge.target), e)
+    for pair in pairwise(picture.path):
+        if pair in first:
+            yield first[pair]
+
+
+def _marker(points: tuple[tuple[float, float], ...]) -> str:
+    """A broad stroke under an edge, as of a marker pen."""
+    return f'<path class="hl" d="{curve(points)}"/>'
+
+
 def _edge(picture: Picture, edge: Edge, points: tuple[tuple[float, float], ...]) -> str:
     level = style.edge_shade(edge, picture)
     end_x, end_y = points[-1]
@@ -269,7 +285,7 @@ def _legend(picture: Picture) -> list[list[_Entry]]:
     spans = [box.grad for box in boxes if box.grad is not None]
     if any(span.mixed for span in spans) or any(edge.mixed for edge in picture.edges):
         colours.insert(2, ("x", "both signs"))
-    marks: list[_Entry] = []
+    marks: list[_Entry] = [("hl", "the path with the largest product")] if picture.path else []
     if any(box.kind == "parameter" for box in boxes):
         marks.append(("bar", "parameter"))
     if any(box.kind == "input" for box in boxes):
@@ -316,6 +332,8 @@ def _sample(sign: str, x: float, y: float) -> str:
         corner = 1 if sign == "bar" else 6.5
         box = f'<rect class="b f0" {_at(rect)} rx="{corner:g}"/>'
         return box + (bar if sign == "bar" else "")
+    if sign == "hl":
+        return f'<path class="hl" d="M{_n(x)} {_n(y - 4)}h24"/>'
     if sign == "d":
         return f'<path class="e d" d="M{_n(x)} {_n(y - 4)}h24"/>'
     return f'<text class="l" x="{_n(x + 12)}" y="{_n(y)}" text-anchor="middle">{_x(sign)}</text>'
@@ -348,6 +366,7 @@ def _css(name: str, theme: Theme) -> str:
         ".b.c": f"fill:{theme.paper};stroke-dasharray:4 3",
         ".e": f"fill:none;stroke:{theme.line};stroke-width:1.2",
         ".d": "stroke-dasharray:4 3",
+        ".hl": f"fill:none;stroke:{theme.ink};stroke-opacity:.16;stroke-width:13",
     }
     for level in style.LEVELS:
         fill, line = style.fill(level, theme), style.stroke(level, theme)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ _NAMED_AS_INPUT = re.compile(r"[xy](?![^\W\d_])")
 class Tape:
     """All nodes that a value was computed from, numbered in topological order; it only reads.
 
+    Args:
+        root: the value.
+        among: the only nodes that are looked at, the root with them; None for all.
+
     Attributes:
         nodes: the nodes, parents before children; the last is the root.
         source, target: one entry per edge, the numbers of parent and child; the edges of a
@@ -31,8 +36,10 @@ class Tape:
         kind: OP, PARAMETER, INPUT or CONSTANT for each node.
     """
 
-    def __init__(self, root: Value):
-        self.nodes = nodes = topological(root)
+    def __init__(self, root: Value, among: Collection[Value] | None = None):
+        nodes = topological(root)
+        self.nodes = nodes = nodes if among is None else [n for n in nodes if n in among]
+        self.whole = among is None
         number = {node: i for i, node in enumerate(nodes)}
         source, start, kind = array("q"), array("q", [0]), bytearray(len(nodes))
         weights: set[Value] = set()
@@ -45,11 +52,15 @@ class Tape:
                     weights.update(first)
                     for biases in third:
                         weights.update(biases)
-                source.extend([number[parent] for parent in node.parents])
+                if among is None:
+                    source.extend([number[parent] for parent in node.parents])
+                else:
+                    source.extend([number[p] for p in node.parents if p in among])
             start.append(len(source))
         for node in weights:
-            if kind[i := number[node]] == INPUT and node.requires_grad:
-                kind[i] = PARAMETER
+            place = number.get(node)
+            if place is not None and kind[place] == INPUT and node.requires_grad:
+                kind[place] = PARAMETER
         self.begin, self.uses = start, source
         self.start = np.frombuffer(start, dtype=np.int64)
         self.source = np.frombuffer(source, dtype=np.int64)
@@ -71,6 +82,15 @@ class Tape:
     def parents(self, i: int) -> Any:
         """The numbers of the parents, in order; twice the same for x * x."""
         return self.source[self.start[i] : self.start[i + 1]]
+
+    def partials(self, i: int) -> tuple[float, ...]:
+        """The partials of a node by its parents, in the same order."""
+        node = self.nodes[i]
+        if self.whole:
+            return node.partials
+        known = {self.nodes[p] for p in self.parents(i).tolist()}
+        pairs = zip(node.parents, node.partials, strict=True)
+        return tuple(partial for parent, partial in pairs if parent in known)
 
     def grad(self, i: int) -> float:
         """The node's own ``grad``, which the user sees."""

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from autograd.draw import Drawing, drawing
 from autograd.errors import GraphError
 from autograd.explain.diagnosis import Finding, findings, judged
-from autograd.explain.equations import Equation, Equations
+from autograd.explain.equations import Equation, Equations, computed
 from autograd.explain.groups import Group, grouped
 from autograd.explain.ledger import Ledger, Term
 from autograd.explain.matrices import MatrixEquation, MatrixForm, NoMatrices
 from autograd.explain.names import Names
+from autograd.explain.part import PartTape
 from autograd.explain.paths import Path, count_paths, largest_paths
 from autograd.value import Value
 
@@ -103,6 +105,26 @@ class Explanation:
     @property
     def _names(self) -> Names:
         return self._equations.names
+
+    def equation(self, node: Value) -> Equation:
+        """The equation of ∂loss/∂node, of any node that has one.
+
+        Raises:
+            GraphError: if the loss does not depend on it.
+        """
+        _check(self._ledger, [node])
+        return self._equations[node]
+
+    def computation(self, node: Value) -> Equation:
+        """The equation that any node between was computed by: z = Σ w x + b.
+
+        Raises:
+            GraphError: if it is a leaf, or no node of this graph.
+        """
+        if node.is_leaf or node not in self._ledger:
+            raise GraphError(f"{node!r} is not computed in the graph of {self.loss!r}.")
+        right = computed(node, self._names)
+        return Equation(node, self._names.formula(node, node.data), right)
 
     @property
     def gradient(self) -> float:
@@ -214,9 +236,20 @@ class Explanation:
         groups = grouped(self.equations)[:_MOST_EQUATIONS]
         return _aligned([group.latex(digits, limit) for group in groups])
 
-    def draw(self, **options: Any) -> Any:
-        """A drawing of what is between the node and the loss; see ``autograd.draw``."""
-        raise NotImplementedError
+    def draw(self, **options: Any) -> Drawing:
+        """A drawing of the nodes between this one and the loss, and of no others.
+
+        The gradients in it are those of the explanation, whatever stands in ``grad``, and the path
+        with the largest product is marked.
+
+        Args:
+            options: ``max_nodes``, ``open``, ``fold`` and ``engine``, as ``draw`` has them.
+        """
+        tape = PartTape(self._ledger, self.node)
+        largest = next(largest_paths(self._ledger, self.node), None)
+        number = {node: i for i, node in enumerate(tape.nodes)}
+        path = [] if largest is None else [number[node] for node in largest.nodes]
+        return drawing(tape, path, **options)
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
