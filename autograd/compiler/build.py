@@ -21,6 +21,7 @@ from autograd.compiler import picture
 from autograd.compiler.arguments import Call
 from autograd.compiler.graph import Graph, levels, verify, without_dead_code
 from autograd.compiler.levels import Levels
+from autograd.compiler.normal import simpler_powers
 from autograd.compiler.periods import find_loops
 from autograd.compiler.rolled import Vectors, vectors
 from autograd.compiler.straight import Straight
@@ -79,6 +80,7 @@ def build(graph: Graph, call: Call, combine: bool) -> Built:
     """The program of a graph."""
     verify(graph, "trace")
     graph = verify(without_dead_code(graph), "without_dead_code")
+    graph = verify(simpler_powers(graph), "simpler_powers")
     tier = _tier(graph, call, combine)
     stats: dict[str, Any] = {"nodes": graph.n_ops}
     if isinstance(tier, Vectors):

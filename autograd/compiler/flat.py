@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
 
 from autograd.compiler.rolled import Vectors
+from autograd.compiler.straight import Straight
 from autograd.value import Value, leaf_changes
 
 
@@ -22,12 +24,20 @@ class Flat:
     """
 
     def __init__(
-        self, tier: Any, leaves: Sequence[Value], reduce: str | None, shapes: list[tuple[bool, int]]
+        self,
+        tier: Any,
+        leaves: Sequence[Value],
+        reduce: str | None,
+        shapes: list[tuple[bool, int]],
+        outputs: int,
     ):
         self._tier, self._reduce, self._shapes = tier, reduce, shapes
         self._leaves = list(leaves)
         fast = isinstance(tier, Vectors)
         self._fast = fast
+        self._outputs = outputs
+        plain = isinstance(tier, Straight) and not tier.has_batch and not shapes
+        self._numbers = tier.both if plain else None
         order = np.arange(len(leaves))
         if fast:  # those that the program does not use come last
             order = np.concatenate([tier.places, np.setdiff1d(order, tier.places)])
@@ -53,9 +63,18 @@ class Flat:
             arrays: the arguments, with the shapes that the program was made for; only the
                 number of samples may be another.
 
+        What is not finite is as the arrays give it, or nan; ``Program.value_and_grad`` asks
+        the engine instead.
+
         Raises:
             ValueError: if a shape is another.
         """
+        if self._numbers is not None and not arrays:
+            try:
+                values, parts = self._numbers(self.parameters.tolist(), ())
+                return values[0] if len(values) == 1 else values, np.array(parts, np.float64)
+            except (ArithmeticError, ValueError):
+                pass  # below
         if len(arrays) != len(self._shapes):
             raise ValueError(f"expected {len(self._shapes)} arrays, but got {len(arrays)}.")
         columns = []
@@ -83,6 +102,13 @@ class Flat:
     def run(self, columns: list[np.ndarray], batch: int | None) -> tuple[list[Any], np.ndarray]:
         """The same for arrays of shape (n, batch), or (n,) where there is no batch axis."""
         scale = 1.0 / batch if self._reduce == "mean" and batch else 1.0
+        if batch is None and isinstance(self._tier, Straight):
+            x = [number for column in columns for number in column.tolist()]
+            try:
+                outputs, parts = self._tier.both(self.parameters.tolist(), x)
+            except (ArithmeticError, ValueError):  # as math raises where IEEE 754 has an answer
+                return [nan] * self._outputs, np.full(len(self.parameters), nan)
+            return outputs, np.array(parts, dtype=np.float64)
         if not self._fast:
             outputs, found = self._tier.run(self.parameters, columns, batch, scale, True)
             if self._reduce is None:

@@ -178,7 +178,8 @@ class Program:
         call = self._arguments(args)
         compiled = self._compiled(call)
         shapes = [(column.ndim == 2, len(column)) for column in call.columns]
-        return Flat(compiled.built.tier, compiled.leaves, self._reduce, shapes)
+        n = len(compiled.built.graph.outputs)
+        return Flat(compiled.built.tier, compiled.leaves, self._reduce, shapes, n)
 
     # -- looking -----------------------------------------------------------------------------
 

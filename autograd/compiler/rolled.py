@@ -13,7 +13,7 @@ from autograd.compiler.assemble import assemble
 from autograd.compiler.graph import Graph, batched
 from autograd.compiler.lower import Kernel, Lowered, lower
 from autograd.compiler.naming import name_adjoints, name_blocks
-from autograd.compiler.normal import simpler_powers, sums_of_products
+from autograd.compiler.normal import sums_of_products
 from autograd.compiler.normal import verify as verify_normal
 from autograd.compiler.roll import Rolled, roll
 from autograd.compiler.source import Source, write
@@ -183,7 +183,7 @@ def vectors(
         combine: whether ``run`` shall give, with gradients, the sums of the outputs over the batch.
         limit: most blocks.
     """
-    normal = verify_normal(sums_of_products(simpler_powers(graph)), "sums_of_products")
+    normal = verify_normal(sums_of_products(graph), "sums_of_products")
     rolled = roll(normal, batched(normal.graph, inputs), columns, limit)
     if rolled is None:
         return None

@@ -79,19 +79,18 @@ class Straight:
             x: list[Any] = [value for column in columns for value in column.tolist()]
             if not gradient:
                 return [float(each) for each in self.forward(p, x)], None
-            outputs, places, parts = self.both(p, x)
-            g = np.zeros(len(p))
-            g[places] = parts
-            return [float(each) for each in outputs], g * scale
+            outputs, parts = self.both(p, x)
+            return outputs, np.array(parts, dtype=np.float64)
         stacked, shared = stack(columns, batch)
         x = [stacked[i] if own else float(shared[i]) for i, own in enumerate(self.batched.tolist())]
         with np.errstate(all="ignore"):
             if not gradient:
                 found = self.forward(p, x)
                 return [np.array(np.broadcast_to(each, batch)) for each in found], None
-            outputs, places, parts = self.both(p, x)
-        g = np.zeros(len(p))
-        g[places] = [float(np.sum(np.broadcast_to(part, batch))) for part in parts]
+            outputs, parts = self.both(p, x)
+        g = np.array(
+            [float(np.sum(part)) if np.ndim(part) else float(part) * batch for part in parts]
+        )
         return [np.array(np.broadcast_to(each, batch)) for each in outputs], g * scale
 
 
@@ -178,12 +177,13 @@ class _Writer:
             if kind == "loop":
                 some = self._with_tapes(thing, some)
             lines += some
-        if gradient:
-            lines += ["# backwards", *backward]
-            leaves = [i for i in self.adjoint if self.code[i] == PARAMETER]
-            places = graph.place[leaves].tolist()
-            parts = ", ".join(self.adjoint[i] for i in leaves)
-            lines.append(f"return [{', '.join(results)}], {places}, [{parts}]")
+        if gradient:  # the results are taken first, for a loop backwards reuses its names
+            lines += [f"results = [{', '.join(results)}]", "# backwards", *backward]
+            parts = ["0.0"] * graph.n_parameters
+            for i, name in self.adjoint.items():
+                if self.code[i] == PARAMETER:
+                    parts[int(graph.place[i])] = name
+            lines.append(f"return results, [{', '.join(parts)}]")
         else:
             lines.append(f"return [{', '.join(results)}]")
         text = "def program(p, x):\n" + "".join(f"    {line}\n" for line in lines)

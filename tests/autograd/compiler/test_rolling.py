@@ -125,6 +125,21 @@ def recurrence(steps):
     return f, (w, u, b)
 
 
+def test_a_loop_may_end_in_the_result():
+    w = Value(0.9, label="w")
+
+    def f(x):
+        for _ in range(100):
+            x = autograd.sin(w * x + 0.3)
+        return x
+
+    loss = f(0.5)
+    loss.backward()
+    value, found = compile(f).value_and_grad(0.5)
+    assert value == pytest.approx(loss.data, rel=1e-12)
+    assert found["w"] == pytest.approx(w.grad, rel=1e-11)
+
+
 @pytest.mark.parametrize("batch", [None, 3])
 def test_a_recurrence_becomes_a_loop(batch):
     lines = []
