@@ -26,6 +26,7 @@ from nn.activations import (
 from nn.archive import LoadError
 from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.conv import Conv2d
+from nn.draw import draw
 from nn.hooks import HookHandle
 from nn.layers import (
     MLP,
@@ -52,6 +53,7 @@ from nn.metrics import accuracy_score, confusion_matrix, predicted_classes, r2_s
 from nn.module import Module
 from nn.norm import LayerNorm
 from nn.recurrent import RNNCell
+from nn.replay import replay
 from nn.saving import load, save
 from nn.schedulers import (
     ConstantLR,
@@ -94,6 +96,8 @@ __all__ = [
     "accuracy_score", "confusion_matrix", "predicted_classes", "r2_score",
     # verification against backprop by hand
     "verify", "Report",
+    # pictures
+    "draw", "replay",
     # modules
     "archive", "data", "deltas", "init", "losses", "metrics", "optim", "schedulers", "saving",
 ]  # fmt: skip

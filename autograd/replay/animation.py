@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -208,6 +208,8 @@ def _piece(piece: Piece, x: float) -> tuple[float, str]:
     if isinstance(piece, str):
         return _plain(piece, x, "")
     role = piece.get("c", "")
+    if "m" in piece:
+        return _array(piece["m"], x, role)
     if "f" not in piece:
         return _plain(plain([piece]), x, role)
     above, below = piece["f"]
@@ -220,6 +222,28 @@ def _piece(piece: Piece, x: float) -> tuple[float, str]:
     )
     line = f'<path class="v {role or "ink"}" d="M{x + 2:.1f} 44.5h{wide:.1f}"/>'
     return wide + 4.0, parts + line
+
+
+def _array(rows: Sequence[Sequence[str]], x: float, role: str) -> tuple[float, str]:
+    """An array, with a line at each side; the more rows, the smaller."""
+    size = min(_FORMULA * 0.74, 56.0 / max(len(rows), 1))
+    high = size * 1.16
+    top = 45.0 - high * len(rows) / 2
+    parts, at = [], x + 8.0
+    for column in zip(*rows, strict=True):
+        wide = max(text_width(text, size) for text in column) * 0.94
+        for n, text in enumerate(column):
+            y = top + high * (n + 0.82)
+            parts.append(
+                f'<text class="{role} end" style="font-size:{size:.1f}px" x="{at + wide:.1f}" '
+                f'y="{y:.1f}">{_text(text)}</text>'
+            )
+        at += wide + 9.0
+    sides = "".join(
+        f'<path class="v {role or "ink"}" d="M{each:.1f} {top:.1f}v{high * len(rows):.1f}"/>'
+        for each in (x + 4.0, at - 3.0)
+    )
+    return at + 2.0 - x, "".join(parts) + sides
 
 
 def _plain(text: str, x: float, role: str) -> tuple[float, str]:
