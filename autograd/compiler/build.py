@@ -6,7 +6,8 @@ a graph that is         runs as
 tiny                    a line of Python per node (straight.py)
 deep and periodic       the same, with loops (periods.py)
 wide and regular        a vector program (roll.py and after), lowered to NumPy
-anything else           level by level (levels.py)
+anything else           level by level (levels.py); with numba, as instruction arrays for an
+                        interpreter (machine.py)
 ======================  =====================================================
 """
 
@@ -21,15 +22,17 @@ from autograd.compiler import picture
 from autograd.compiler.arguments import Call
 from autograd.compiler.graph import Graph, levels, verify, without_dead_code
 from autograd.compiler.levels import Levels
+from autograd.compiler.machine import Machine, machine
 from autograd.compiler.normal import simpler_powers
 from autograd.compiler.periods import find_loops
 from autograd.compiler.rolled import Vectors, vectors
 from autograd.compiler.straight import Straight
 
 # Microseconds, of one core of 2024; only their ratios matter.
-_PER_LINE, _PER_NODE, _PER_ROW = 1.2, 0.15, 1.6
+_PER_LINE, _PER_NODE, _PER_ROW, _PER_RUN = 1.2, 0.15, 1.6, 20.0
 _TINY = 48  # nodes below which nothing else is tried
-_LINES = 3000  # most lines of Python
+_LINES, _LONG = 3000, 12_000  # most lines of Python, which take 30 µs each to compile
+_MANY = 4000  # nodes from which numba is worth its second
 
 
 @dataclass(eq=False)
@@ -90,7 +93,8 @@ def build(graph: Graph, call: Call, combine: bool) -> Built:
         stats |= {"instructions": tier.lines, "loops": tier.loops}
         stats["tier"] = "loops" if tier.loops else "scalars"
     else:
-        stats |= {"instructions": len(tier.runs), "tier": "levels"}
+        stats |= {"instructions": len(tier.runs)}
+        stats["tier"] = "machine" if isinstance(tier, Machine) else "levels"
     return Built(graph, tier, stats)
 
 
@@ -111,4 +115,11 @@ def _tier(graph: Graph, call: Call, combine: bool) -> Any:
         return Straight(graph, own, has_batch, loops) if cheaper and lines < _LINES else found
     if lines < (_LINES if has_batch or loops else 1000):
         return Straight(graph, own, has_batch, loops)
-    return Levels(graph, own)
+    by_level = Levels(graph, own)
+    if has_batch:
+        return by_level
+    if n >= _MANY and (fast := machine(graph, by_level)) is not None:
+        return fast
+    if lines < _LONG and lines * _PER_NODE * 2.0 < len(by_level.runs) * _PER_RUN:
+        return Straight(graph, own, has_batch, loops)  # deep: hardly anything is on one level
+    return by_level

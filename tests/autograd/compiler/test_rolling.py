@@ -206,6 +206,35 @@ def test_a_graph_without_a_pattern_goes_level_by_level():
     np.testing.assert_allclose(found["leaves"], expected, rtol=1e-9, atol=1e-11)
 
 
+def test_with_numba_it_is_interpreted():
+    pytest.importorskip("numba")
+    generator = random.Random(1)
+    leaves = [Value(generator.gauss(0, 1)) for _ in range(30)]
+    kinds = [
+        lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a / (2.0 + b * b), lambda a, b: -a,
+        lambda a, b: autograd.sigmoid(a), lambda a, b: autograd.relu(b), autograd.maximum,
+        lambda a, b: autograd.exp(-a * a), lambda a, b: (a * a + 0.1) ** 1.5,
+    ]  # fmt: skip
+
+    def f():
+        draw, nodes = random.Random(5), list(leaves)
+        for _ in range(4000):
+            a, b = draw.choice(nodes), draw.choice(nodes)
+            nodes.append(autograd.tanh(draw.choice(kinds)(a, b)))
+        while len(nodes) > 1:
+            nodes = [autograd.sin(a + b) for a, b in zip(nodes, nodes[1:], strict=False)][::2]
+        return nodes[0]
+
+    loss = f()
+    loss.backward()
+    program = compile(f)
+    value, found = program.value_and_grad()
+    assert program.stats["tier"] == "machine"
+    assert value == pytest.approx(loss.data, rel=1e-11)
+    expected = np.array([leaf.grad for leaf in leaves])
+    np.testing.assert_allclose(found["leaves"], expected, atol=1e-11 * np.abs(expected).max())
+
+
 def rebuilt(root, leaves):
     """The graph of a node once more, by its ops."""
     new = {id(leaf): leaf for leaf in leaves}

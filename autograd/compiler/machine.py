@@ -1,0 +1,181 @@
+"""The tier for irregular graphs where numba is installed: an interpreter of instruction arrays.
+
+The nodes are sorted by level and op, as in `levels`, and a loop runs over all nodes of one op on
+one level: forwards it writes their values, backwards it adds shares to the adjoints of their
+arguments. The loops are written here from the rows of the op table, and compiled by numba.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.arguments import stack
+from autograd.compiler.graph import Graph
+from autograd.compiler.levels import Levels
+from autograd.compiler.spelling import ATOM, Dialect
+from autograd.compiler.symbolic import is_number, reading
+from autograd.op import Op
+
+# Ops that numba can call as they are; the others are written with them, or not at all.
+_CALLS: dict[Op, Any] = {
+    ops.exp: math.exp, ops.log: math.log, ops.sqrt: math.sqrt, ops.sin: math.sin,
+    ops.cos: math.cos, ops.tan: math.tan, ops.tanh: math.tanh, ops.sinh: math.sinh,
+    ops.cosh: math.cosh, ops.arctan: math.atan, ops.expm1: math.expm1, ops.log1p: math.log1p,
+    ops.power: math.pow, ops.absolute: abs, ops.hypot: math.hypot,
+}  # fmt: skip
+_WRITTEN = {
+    "relu": "(0.0 if {0} <= 0.0 else {0})",
+    "square": "({0} * {0})",
+    "reciprocal": "(1.0 / {0})",
+    "positive": "(+{0})",
+    "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})",
+    "minimum": "({0} if {0} <= {1} or {0} != {0} else {1})",
+    "sign": "({0} if {0} != {0} else float({0} > 0.0) - float({0} < 0.0))",
+    "sigmoid": "(1.0 / (1.0 + exp(-{0})))",
+    "tanh_slope": "slope_of_tanh({0})",
+    "sigmoid_slope": "slope_of_sigmoid({0})",
+    "power_slope": "(0.0 if {1} == 0.0 else {1} * math.pow({0}, {1} - 1.0))",
+    "power_log": "(0.0 if {0} == 0.0 and {1} >= 0.0 else math.pow({0}, {1}) * math.log({0}))",
+    "softplus": "(max({0}, 0.0) + log1p(exp(-abs({0}))))",
+}
+_HELPERS = """
+def slope_of_sigmoid(x):
+    e = exp(-abs(x))
+    return e / ((1.0 + e) * (1.0 + e))
+
+def slope_of_tanh(x):
+    e = exp(-2.0 * abs(x))
+    return 4.0 * e / ((1.0 + e) * (1.0 + e))
+"""
+_compiled: dict[str, tuple[Any, Any]] = {}
+
+
+class _UnknownError(Exception):
+    pass
+
+
+class _Numba(Dialect):
+    def __init__(self) -> None:
+        super().__init__(self._function)
+        self.names |= {"exp": math.exp, "log1p": math.log1p, "math": math}
+
+    @staticmethod
+    def _function(op: Op) -> Any:
+        if op not in _CALLS:
+            raise _UnknownError(op.name)
+        return _CALLS[op]
+
+    def call(self, op: Op, args: list[tuple[str, int]]) -> tuple[str, int]:
+        """Source of op applied to sources, and how tightly it binds."""
+        if op.name in _WRITTEN:
+            texts = [a if binds >= ATOM else f"({a})" for a, binds in args]
+            return _WRITTEN[op.name].format(*texts), ATOM
+        return super().call(op, args)
+
+
+class Machine:
+    """A graph as instruction arrays.
+
+    Args:
+        levels: the graph, sorted; without ops of sequences.
+        forward, backward: the interpreter.
+    """
+
+    def __init__(self, levels: Levels, forward: Any, backward: Any, codes: dict[Op, int]):
+        self.levels, self.forward, self.backward = levels, forward, backward
+        runs = levels.runs
+        self.runs = np.array([[codes[r.op], r.start, r.active, r.stop] for r in runs])
+        n = levels.size
+        self.a, self.b = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+        for run in runs:
+            self.a[run.start : run.stop] = run.args[0]
+            self.b[run.start : run.stop] = run.args[-1]
+
+    def __str__(self) -> str:
+        return str(self.levels)
+
+    def run(
+        self, parameters: np.ndarray, columns: list[np.ndarray], batch: int | None, scale: float,
+        gradient: bool,
+    ) -> tuple[list[Any], np.ndarray | None]:  # fmt: skip
+        """The outputs, and the gradients of all parameters or None; as in `Levels`."""
+        if batch is not None:
+            return self.levels.run(parameters, columns, batch, scale, gradient)
+        own = self.levels
+        _, shared = stack(columns, None)
+        V = np.empty(own.size)
+        V[own.parameters] = parameters[own.parameter_places]
+        V[own.literals] = own.numbers
+        V[own.inputs] = shared[own.input_places]
+        self.forward(self.runs, self.a, self.b, V)
+        outputs = V[own.outputs].tolist()
+        if not gradient:
+            return outputs, None
+        D = np.zeros(own.size)
+        np.add.at(D, own.outputs, scale)
+        self.backward(self.runs, self.a, self.b, V, D)
+        G = np.zeros(len(parameters))
+        G[own.parameter_places[own.wanted]] = D[own.parameters[own.wanted]]
+        return outputs, G
+
+
+def machine(graph: Graph, levels: Levels) -> Machine | None:
+    """The machine for a graph, or None without numba, or for ops that it does not know."""
+    if find_spec("numba") is None or any(op.arity not in (1, 2) for op in graph.rows):
+        return None
+    used = [op for op in graph.rows if any(run.op is op for run in levels.runs)]
+    codes = {op: i for i, op in enumerate(used)}
+    dialect = _Numba()
+    try:
+        text = _interpreter(used, dialect)
+    except _UnknownError:
+        return None
+    if text not in _compiled:
+        numba: Any = import_module("numba")
+        names = dict(dialect.names)
+        exec(_HELPERS, names)
+        options = {"nogil": True, "error_model": "numpy"}
+        for helper in ("slope_of_sigmoid", "slope_of_tanh"):
+            names[helper] = numba.njit(names[helper], **options)
+        exec(text, names)
+        _compiled[text] = (
+            numba.njit(names["forward"], **options), numba.njit(names["backward"], **options),
+        )  # fmt: skip
+    return Machine(levels, *_compiled[text], codes)
+
+
+def _interpreter(used: list[Op], dialect: Dialect) -> str:
+    """The source of both loops, with a branch for each op."""
+    names = {-1: "V[i]", 0: "V[a[i]]", 1: "V[b[i]]"}
+    forward = ["def forward(runs, a, b, V):", "    for r in range(len(runs)):"]
+    forward += ["        code, start, stop = runs[r, 0], runs[r, 1], runs[r, 3]"]
+    backward = ["def backward(runs, a, b, V, D):", "    for r in range(len(runs) - 1, -1, -1):"]
+    backward += ["        code, start, stop = runs[r, 0], runs[r, 1], runs[r, 2]"]
+    for code, op in enumerate(used):
+        word = "if" if code == 0 else "elif"
+        width = op.arity or 0
+        value, _ = dialect.call(op, [(names[k], ATOM) for k in range(width)])
+        forward += [
+            f"        {word} code == {code}:", "            for i in range(start, stop):",
+            f"                V[i] = {value}",
+        ]  # fmt: skip
+        backward += [
+            f"        {word} code == {code}:", "            for i in range(start, stop):",
+            "                d = D[i]",
+            "                if d == 0.0:", "                    continue",
+        ]  # fmt: skip
+        found = reading(op)
+        assert found is not None
+        for k, partial in enumerate(found.partials):
+            if is_number(partial, 0.0):
+                continue
+            text, binds = dialect.spell(partial, names.__getitem__)
+            share = "d" if is_number(partial, 1.0) else f"d * {text if binds >= 5 else f'({text})'}"
+            backward.append(f"                D[{'ab'[k]}[i]] += {share}")
+    return "\n".join([*forward, *backward, ""])
