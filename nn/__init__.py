@@ -8,7 +8,7 @@ if not hasattr(autograd, "Value"):
         "has the same import name and is in the way. Use a fresh virtual environment."
     )
 
-from nn import archive, data, deltas, init, losses, metrics, optim, saving, schedulers
+from nn import archive, data, deltas, init, losses, metrics, optim, plots, saving, schedulers
 from nn.activations import (
     ELU,
     GELU,
@@ -52,6 +52,15 @@ from nn.losses import (
 from nn.metrics import accuracy_score, confusion_matrix, predicted_classes, r2_score
 from nn.module import Module
 from nn.norm import LayerNorm
+from nn.plots import (
+    plot_activations,
+    plot_decision_boundary,
+    plot_gradient_flow,
+    plot_history,
+    plot_loss_landscape,
+    plot_predictions,
+    plot_weights,
+)
 from nn.recurrent import RNNCell
 from nn.replay import replay
 from nn.saving import load, save
@@ -94,10 +103,13 @@ __all__ = [
     "fit", "History", "predict", "accuracy",
     # metrics
     "accuracy_score", "confusion_matrix", "predicted_classes", "r2_score",
+    # plots
+    "plot_decision_boundary", "plot_predictions", "plot_history", "plot_weights",
+    "plot_loss_landscape", "plot_gradient_flow", "plot_activations",
     # verification against backprop by hand
     "verify", "Report",
     # pictures
     "draw", "replay",
     # modules
-    "archive", "data", "deltas", "init", "losses", "metrics", "optim", "schedulers", "saving",
+    "archive", "data", "deltas", "init", "losses", "metrics", "optim", "plots", "schedulers", "saving",
 ]  # fmt: skip
