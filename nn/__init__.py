@@ -111,5 +111,6 @@ __all__ = [
     # pictures
     "draw", "replay",
     # modules
-    "archive", "data", "deltas", "init", "losses", "metrics", "optim", "plots", "schedulers", "saving",
+    "archive", "data", "deltas", "init", "losses", "metrics", "optim", "plots", "schedulers",
+    "saving",
 ]  # fmt: skip
