@@ -17,14 +17,21 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler import kernels, vector
-from autograd.compiler.source import scatter
+from autograd.compiler.buffers import (
+    Environment,
+    allocation,
+    consecutive,
+    evaluate,
+    full_shape,
+    steps_of,
+    view,
+)
+from autograd.compiler.calls import FROM_VALUE, FUNCTIONS, IN_STEPS, in_place, positive
 from autograd.compiler.symbolic import COMPARISONS, GREATER
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
 _VIEWS = (vector.LIFT, vector.ACCESS, vector.FILL)
 _SOURCES = (vector.PARAMETER, vector.INPUT, vector.CONSTANT)
-_WIDE = 4096  # elements from which a mask is kept as booleans
-Environment = dict[str, Any]
 
 
 @dataclass(eq=False)
@@ -67,7 +74,7 @@ class Lowered:
     def kernel(self, batch: int | None) -> Kernel:
         """A kernel with new buffers."""
         samples = 1 if batch is None else batch
-        env: Environment = dict(_FUNCTIONS)
+        env: Environment = dict(FUNCTIONS)
         env["p"], env["g"] = np.zeros(self.n_parameters), np.zeros(self.n_parameters)
         columns = []
         for i, ((n, own), more) in enumerate(zip(self.columns, self.extended, strict=True)):
@@ -211,7 +218,7 @@ class _Lowering:
                 if w.kind != vector.PARAMETER or bias is None or each.shape != c.shape:
                     continue
                 index = np.concatenate([w.data, bias[:, np.newaxis]], axis=1)
-                if _consecutive(index) and self._extendable(x):
+                if consecutive(index) and self._extendable(x):
                     self.affine[i] = x, product, index
                     self.skipped.add(product)
                     break
@@ -250,7 +257,7 @@ class _Lowering:
                 if bias.size != len(index) or part in self.done or (counts[bias] > 1).any():
                     continue
                 both = np.concatenate([index, bias.reshape(-1, 1)], axis=1)
-                if _consecutive(both) and self._extendable(x):
+                if consecutive(both) and self._extendable(x):
                     self.joint[operand] = d, x, both
                     self.done |= {operand, part}
                     self._drop(part, d)
@@ -333,15 +340,15 @@ class _Lowering:
                 mapped = i not in self.results | self.gradient_parts and all(
                     self.all[user].kind == vector.MAP for user in self.users.get(i, [])
                 )
-                view = each.kind == vector.LIFT
+                looks = each.kind == vector.LIFT
                 if each.kind == vector.ACCESS:
                     whole = owner[source] == source and source not in self.static
                     whole = whole and self.all[source].kind not in _SOURCES
-                    plain = _consecutive(each.data) or (mapped and _strides(each.data) is not None)
-                    view = whole and plain
+                    plain = consecutive(each.data) or (mapped and steps_of(each.data) is not None)
+                    looks = whole and plain
                 elif each.kind == vector.FILL:
-                    view = mapped
-                if view:
+                    looks = mapped
+                if looks:
                     owner[i] = owner[source]
         return owner
 
@@ -405,7 +412,7 @@ class _Lowering:
                     if self.base[o] not in pool:
                         pool.append(self.base[o])
         for base, ((shape, batch, kind), more) in specs.items():
-            self.setup.append((f"m{base}", _allocation(shape, batch, kind, more)))
+            self.setup.append((f"m{base}", allocation(shape, batch, kind, more)))
         for i in steps:
             self._step(i)
         self._gradients_last()
@@ -432,7 +439,7 @@ class _Lowering:
         if reads and reads[0] in self.squares:
             reads = list(self.all[reads[0]].references)
         each = self.all[i]
-        if each.op is not None and each.op.name in _FROM_VALUE and each.kind == vector.MAP:
+        if each.op is not None and each.op.name in FROM_VALUE and each.kind == vector.MAP:
             y = self._tanh_of(each)
             if y is not None:
                 reads.append(y)
@@ -451,7 +458,7 @@ class _Lowering:
     ) -> int | None:
         """The memory of an argument that is read here for the last time."""
         each = self.all[i]
-        if each.kind != vector.MAP or i in self.affine or not _in_place(each):
+        if each.kind != vector.MAP or i in self.affine or not in_place(each):
             return None
         for arg in each.references:
             if self.owner[arg] != arg or arg not in self.base or last.get(arg) != i:
@@ -477,8 +484,8 @@ class _Lowering:
         return self._make(name, lambda env, B: thing)
 
     def _gradient_view(self, name: str, index: np.ndarray) -> str:
-        steps = _strides(index)
-        return self._make(name, lambda env, B: _strided(env["g"], index, steps, None))
+        steps = steps_of(index)
+        return self._make(name, lambda env, B: view(env["g"], index, steps, None))
 
     def _number(self, value: float) -> str:
         text = repr(value).replace("-", "m").replace(".", "_").replace("+", "")
@@ -495,11 +502,11 @@ class _Lowering:
         if i in self.static:
             return self._make(name, self._fixed(i))
         if each.kind == vector.PARAMETER:
-            stride = _strides(each.data)
+            stride = steps_of(each.data)
             if stride is not None:
-                if not _consecutive(each.data):
+                if not consecutive(each.data):
                     self.loose[name] = each.shape
-                return self._make(name, lambda env, B: _strided(env["p"], each.data, stride, None))
+                return self._make(name, lambda env, B: view(env["p"], each.data, stride, None))
             self._make(name, lambda env, B: np.zeros(each.shape))
             index = self._make(f"i{i}", lambda env, B: each.data)
             self.lines.append(f"{name}[...] = p[{index}]")
@@ -509,7 +516,7 @@ class _Lowering:
             if column is not None and len(each.shape) == 1:
                 return self._make(name, lambda env, B: env[f"x{column}"])
             if column is not None:
-                full = _full(each.shape, each.batch, -1)
+                full = full_shape(each.shape, each.batch, -1)
                 return self._make(name, lambda env, B: env[f"x{column}"].reshape(full))
         if self.owner[i] != i:
             source = self._value(each.args[0])
@@ -520,14 +527,14 @@ class _Lowering:
             if each.kind == vector.FILL:
                 shape, batch = each.shape, each.batch
                 return self._make(
-                    name, lambda env, B: np.broadcast_to(env[source], _full(shape, batch, B))
+                    name, lambda env, B: np.broadcast_to(env[source], full_shape(shape, batch, B))
                 )
-            stride = _strides(each.data)
+            stride = steps_of(each.data)
             assert stride is not None
             wide = each.batch
             return self._make(
                 name,
-                lambda env, B: _strided(
+                lambda env, B: view(
                     env[source], each.data, stride, (B if wide == 2 else 1) if wide else None
                 ),
             )
@@ -546,7 +553,7 @@ class _Lowering:
         args = [self._value(arg) for arg in each.args]
 
         def make(env: Environment, B: int) -> Any:
-            found = _evaluate(each, [env[arg] for arg in args], B)
+            found = evaluate(each, [env[arg] for arg in args], B)
             return np.ascontiguousarray(found, dtype=np.float64).reshape(np.shape(found))
 
         return make
@@ -588,9 +595,7 @@ class _Lowering:
             return
         if i in self.affine:
             x, _, index = self.affine[i]
-            wb = self._make(
-                f"w{i}", lambda env, B: _strided(env["p"], index, _strides(index), None)
-            )
+            wb = self._make(f"w{i}", lambda env, B: view(env["p"], index, steps_of(index), None))
             rows = index.shape[1]
             self._dot(
                 wb, self._flat(self._ones_below(x), rows), self._flat(self._value(i), len(index))
@@ -598,9 +603,7 @@ class _Lowering:
             return
         if i in self.joint:
             d, x, index = self.joint[i]
-            out = self._make(
-                f"g{i}", lambda env, B: _strided(env["g"], index, _strides(index), None)
-            )
+            out = self._make(f"g{i}", lambda env, B: view(env["g"], index, steps_of(index), None))
             a = self._flat(self._value(d), len(index))
             b = self._flat(self._ones_below(x), index.shape[1])
             self._dot(a, self._turned(b), out)
@@ -671,14 +674,14 @@ class _Lowering:
         name = each.op.name
         if each.op is GREATER and each.args[1] == 0.0 and self._is_relu(each.args[0]):
             base = f"m{self.base[i]}"
-            self._make(f"mask{i}", lambda env, B: np.sign if env[base].dtype != bool else _positive)
+            self._make(f"mask{i}", lambda env, B: np.sign if env[base].dtype != bool else positive)
             self.lines.append(f"mask{i}({args[0]}, {out})")
             return
-        y = self._tanh_of(each) if name in _FROM_VALUE else None
+        y = self._tanh_of(each) if name in FROM_VALUE else None
         if y is not None:
-            self.lines.append(f"{_FROM_VALUE[name][1]}({self._value(y)}, {args[0]}, {out})")
+            self.lines.append(f"{FROM_VALUE[name][1]}({self._value(y)}, {args[0]}, {out})")
             return
-        steps = _IN_STEPS.get(each.op)
+        steps = IN_STEPS.get(each.op)
         if steps is not None:
             one, two = self._number(1.0), self._number(0.0)
             for step in steps:
@@ -700,7 +703,7 @@ class _Lowering:
     def _tanh_of(self, each: Instruction) -> int | None:
         """The instruction whose value the slope of this one can be computed from."""
         assert each.op is not None
-        op = _FROM_VALUE[each.op.name][0]
+        op = FROM_VALUE[each.op.name][0]
         for user in self.users.get(each.args[0], []) if not isinstance(each.args[0], float) else []:
             other = self.all[user]
             if other.kind == vector.MAP and other.op is op and other.args == each.args:
@@ -745,11 +748,11 @@ class _Lowering:
             return
         if each.op is ops.logsumexp and i in self.softmax.values():
             x, shape, batch = args[0], self.all[each.args[0]].shape, each.batch
-            self._make(f"t{i}", lambda env, B: np.zeros(_full(shape, batch, B)))
-            self._make(f"s{i}", lambda env, B: np.zeros(_full((1, *shape[1:]), batch, B)))
+            self._make(f"t{i}", lambda env, B: np.zeros(full_shape(shape, batch, B)))
+            self._make(f"s{i}", lambda env, B: np.zeros(full_shape((1, *shape[1:]), batch, B)))
             flat = self._flat(f"t{i}", shape[0])
             ones = self._make(f"t{i}_h", lambda env, B: np.ones((1, shape[0])))
-            top = self._make(f"u{i}", lambda env, B: np.zeros(_full(shape[1:], batch, B)))
+            top = self._make(f"u{i}", lambda env, B: np.zeros(full_shape(shape[1:], batch, B)))
             self.lines += [
                 f"max_reduce({x}, 0, None, {top})", f"subtract({x}, {top}, t{i})",
                 f"exp(t{i}, t{i})", f"dot({ones}, {flat}, {self._flat(f's{i}', 1)})",
@@ -782,9 +785,7 @@ class _Lowering:
         """A step without a better way: evaluate it and copy."""
         out = self._value(i)
         args = [self._value(arg) for arg in each.args]
-        called = self._make(
-            f"e{i}", lambda env, B: lambda *values: _evaluate(each, list(values), B)
-        )
+        called = self._make(f"e{i}", lambda env, B: lambda *values: evaluate(each, list(values), B))
         self.lines.append(f"{out}[...] = {called}({', '.join(args)})")
 
     # -- gradients ---------------------------------------------------------------------------
@@ -801,7 +802,7 @@ class _Lowering:
                 continue
             each = self.all[operand]
             if (
-                each.kind == vector.CONTRACT and _consecutive(index)
+                each.kind == vector.CONTRACT and consecutive(index)
                 and not self.shared[index].any() and operand not in self.static
                 and self.users.get(operand) is None
                 and sum(o == operand for _, o in self.program.gradients) == 1
@@ -814,13 +815,13 @@ class _Lowering:
             if not isinstance(operand, float) and operand in self.done | self.direct:
                 continue
             part = self._value(operand)
-            stride = _strides(index)
+            stride = steps_of(index)
             again = bool(self.shared[index].any())
             twice = len(np.unique(index)) < index.size
             if stride is not None and not twice:
-                view = self._gradient_view(f"g_{number}", index)
+                target = self._gradient_view(f"g_{number}", index)
                 self.lines.append(
-                    f"add({view}, {part}, {view})" if again else f"{view}[...] = {part}"
+                    f"add({target}, {part}, {target})" if again else f"{target}[...] = {part}"
                 )
                 continue
             at = self._constant(f"g_{number}", index)
@@ -828,157 +829,3 @@ class _Lowering:
                 self.lines.append(f"add_at(g, {at}, {part})")
             else:
                 self.lines.append(f"g[{at}] {'+' if again else ''}= {part}")
-
-
-# -- arrays ------------------------------------------------------------------------------------
-
-
-def _consecutive(index: np.ndarray) -> bool:
-    flat = index.ravel()
-    return bool(len(flat)) and bool((flat == flat[0] + np.arange(len(flat))).all())
-
-
-def _strides(index: np.ndarray) -> tuple[int, ...] | None:
-    """Steps per axis, if the index is start + Σ stepₐ iₐ."""
-    if not index.size:
-        return None
-    start = int(index.flat[0])
-    grid = np.full((1,) * index.ndim, start)
-    steps = []
-    for axis, n in enumerate(index.shape):
-        step = 0
-        if n > 1:
-            at = [0] * index.ndim
-            at[axis] = 1
-            step = int(index[tuple(at)]) - start
-        steps.append(step)
-        shape = [1] * index.ndim
-        shape[axis] = n
-        grid = grid + (step * np.arange(n)).reshape(shape)
-    return tuple(steps) if (grid == index).all() else None
-
-
-def _strided(array: np.ndarray, index: np.ndarray, steps: Any, batch: int | None) -> np.ndarray:
-    """The view of elements at an index with these steps, with the batch axis if there is one."""
-    width = 1 if batch is None else batch
-    item = array.itemsize
-    if array.size and not array.flags.c_contiguous:
-        raise AssertionError("only whole arrays can be looked at in steps")
-    flat = array.reshape(-1)[int(index.flat[0]) * width :]
-    shape, strides = list(index.shape), [step * width * item for step in steps]
-    if batch is not None:
-        shape, strides = [*shape, batch], [*strides, item]
-    return np.lib.stride_tricks.as_strided(flat, shape, strides)
-
-
-def _full(shape: tuple[int, ...], batch: int, samples: int) -> tuple[int, ...]:
-    return (*shape, *({0: (), 1: (1,), 2: (samples,)}[batch]))
-
-
-def _allocation(
-    shape: tuple[int, ...], batch: int, kind: str, more: bool
-) -> Callable[[Environment, int], Any]:
-    def make(env: Environment, samples: int) -> Any:
-        full = _full(shape, batch, samples)
-        if more:
-            full = (full[0] + 1, *full[1:])
-        boolean = kind == "bool" or (kind == "mask" and np.prod(full) > _WIDE)
-        return np.ones(full, dtype=bool if boolean else np.float64)
-
-    return make
-
-
-def _evaluate(each: Instruction, args: list[Any], samples: int) -> Any:
-    """What an instruction gives, as a new array."""
-    kind = each.kind
-    if kind == vector.CONSTANT:
-        return each.data
-    if kind == vector.COUNT:
-        return np.float64(samples)
-    if kind == vector.MAP:
-        assert each.op is not None
-        return kernels.elementwise(each.op)(*args)
-    if kind == vector.ALONG:
-        if each.op is ops.maximum:
-            return np.maximum.reduce(args[0], 0)
-        return kernels.along_first(each.op)(*args)  # type: ignore[arg-type]
-    if kind == vector.LIFT:
-        return args[0][..., None]
-    if kind == vector.FILL:
-        return np.broadcast_to(args[0], _full(each.shape, each.batch, samples))
-    if kind == vector.JOIN:
-        return np.concatenate(args)
-    if kind == vector.SCATTER:
-        return scatter(args[0], each.data, each.shape)
-    if kind == vector.SUM:
-        axes, batch = each.data
-        return args[0].sum(axis=(*axes, *([-1] * batch)))
-    if kind == vector.SLOPES:
-        rule: Any = each.op.partials  # type: ignore[union-attr]
-        return np.stack(rule(args[0], list(args[1]))[0])
-    if kind == vector.ACCESS:
-        width = args[0].shape[-1:] if each.batch else ()
-        size = args[0].size // (width[0] if width else 1)
-        return args[0].reshape(size, *width)[each.data]
-    assert kind == vector.CONTRACT
-    a, b = args
-    if each.data == "nt":
-        return a.reshape(len(a), -1) @ b.reshape(len(b), -1).T
-    a = a.T if each.data == "tn" else a
-    return (a @ b.reshape(len(b), -1)).reshape(len(a), *b.shape[1:])
-
-
-# -- functions with out ------------------------------------------------------------------------
-
-
-def _positive(x: Any, out: Any) -> None:
-    np.greater(x, 0.0, out)
-
-
-def _slope_of_tanh(y: Any, x: Any, out: Any) -> None:
-    """1 - y² for y = tanh x; where that would cancel, the row of the table, which is the same."""
-    np.multiply(y, y, out)
-    if out.size and np.maximum.reduce(out, None) < 0.9999:
-        np.subtract(1.0, out, out)
-    else:
-        out[...] = 4.0 * kernels.sigmoid_slope(2.0 * x)
-
-
-def _slope_of_sigmoid(y: Any, x: Any, out: Any) -> None:
-    """y (1 - y) for y = σ(x); where that would cancel, the row of the table, which is the same."""
-    np.subtract(1.0, y, out)
-    if out.size and np.minimum.reduce(out, None) > 0.0001:
-        np.multiply(y, out, out)
-    else:
-        out[...] = kernels.sigmoid_slope(x)
-
-
-# Slopes that are cheaper from the value: the op whose value it is, and the function.
-_FROM_VALUE = {
-    "tanh_slope": (ops.tanh, "slope_of_tanh"),
-    "sigmoid_slope": (ops.sigmoid, "slope_of_sigmoid"),
-}
-_FUNCTIONS: Environment = {
-    "dot": np.dot, "add": np.add, "add_reduce": np.add.reduce, "max_reduce": np.maximum.reduce,
-    "add_at": np.add.at, "take": np.take, "scatter": scatter, "multiply": np.multiply,
-    "subtract": np.subtract, "divide": np.divide, "negative": np.negative, "exp": np.exp,
-    "log": np.log, "maximum": np.maximum,
-    "sign": np.sign, "slope_of_tanh": _slope_of_tanh, "slope_of_sigmoid": _slope_of_sigmoid,
-}  # fmt: skip
-_IN_STEPS = {
-    ops.relu: ["maximum({0}, {zero}, out={out})"],
-    ops.sigmoid: [
-        "negative({0}, {out})", "exp({out}, {out})", "add({out}, {one}, {out})",
-        "divide({one}, {out}, {out})",
-    ],
-    ops.exp_difference: ["subtract({0}, {1}, {out})", "exp({out}, {out})"],
-}  # fmt: skip
-
-
-def _in_place(each: Instruction) -> bool:
-    """Whether the op may write over its arguments while it runs."""
-    if each.op is None:
-        return False
-    if each.op in _IN_STEPS:
-        return True
-    return isinstance(kernels.elementwise(each.op), np.ufunc)

@@ -1,0 +1,66 @@
+"""How ops are called in a kernel: with ``out``, in steps, or from a value that is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler import kernels
+from autograd.compiler.source import scatter
+from autograd.compiler.vector import Instruction
+
+
+def positive(x: Any, out: Any) -> None:
+    """[x > 0], into booleans."""
+    np.greater(x, 0.0, out)
+
+
+def _slope_of_tanh(y: Any, x: Any, out: Any) -> None:
+    """1 - y² for y = tanh x; where that would cancel, the row of the table, which is the same."""
+    np.multiply(y, y, out)
+    if out.size and np.maximum.reduce(out, None) < 0.9999:
+        np.subtract(1.0, out, out)
+    else:
+        out[...] = 4.0 * kernels.sigmoid_slope(2.0 * x)
+
+
+def _slope_of_sigmoid(y: Any, x: Any, out: Any) -> None:
+    """y (1 - y) for y = σ(x); where that would cancel, the row of the table, which is the same."""
+    np.subtract(1.0, y, out)
+    if out.size and np.minimum.reduce(out, None) > 0.0001:
+        np.multiply(y, out, out)
+    else:
+        out[...] = kernels.sigmoid_slope(x)
+
+
+# Slopes that are cheaper from the value: the op whose value it is, and the function.
+FROM_VALUE = {
+    "tanh_slope": (ops.tanh, "slope_of_tanh"),
+    "sigmoid_slope": (ops.sigmoid, "slope_of_sigmoid"),
+}
+FUNCTIONS: dict[str, Any] = {
+    "dot": np.dot, "add": np.add, "add_reduce": np.add.reduce, "max_reduce": np.maximum.reduce,
+    "add_at": np.add.at, "take": np.take, "scatter": scatter, "multiply": np.multiply,
+    "subtract": np.subtract, "divide": np.divide, "negative": np.negative, "exp": np.exp,
+    "log": np.log, "maximum": np.maximum,
+    "sign": np.sign, "slope_of_tanh": _slope_of_tanh, "slope_of_sigmoid": _slope_of_sigmoid,
+}  # fmt: skip
+IN_STEPS = {
+    ops.relu: ["maximum({0}, {zero}, out={out})"],
+    ops.sigmoid: [
+        "negative({0}, {out})", "exp({out}, {out})", "add({out}, {one}, {out})",
+        "divide({one}, {out}, {out})",
+    ],
+    ops.exp_difference: ["subtract({0}, {1}, {out})", "exp({out}, {out})"],
+}  # fmt: skip
+
+
+def in_place(each: Instruction) -> bool:
+    """Whether the op may write over its arguments while it runs."""
+    if each.op is None:
+        return False
+    if each.op in IN_STEPS:
+        return True
+    return isinstance(kernels.elementwise(each.op), np.ufunc)
