@@ -133,3 +133,17 @@ def test_an_activation_has_the_scope_of_its_sum_and_a_label_like_it():
     assert a.scope is labelled.scope
     assert b.scope is bare.scope
     assert a.data == b.data == ag.tanh(0.5)
+
+
+def test_a_sum_is_in_the_scope_in_which_it_was_made():
+    with ag.scope("layer"):
+        (z,) = affine([[Value(1.0)]], [Value(2.0)])
+        there = Value(0.0).scope
+    (outside,) = affine([[Value(1.0)]], [Value(2.0)])
+    assert z.scope is there
+    assert z.scope is not outside.scope
+
+
+def test_only_a_label_of_z_is_changed_for_its_activation():
+    zs = [Value(1.0, label="z[1]"), Value(2.0, label="q[1]"), Value(3.0)]
+    assert [a.label for a in ag.activate(ag.tanh, zs)] == ["a[1]", "a", "a"]
