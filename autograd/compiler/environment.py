@@ -7,6 +7,7 @@ the function is traced again when it differs.
 
 from __future__ import annotations
 
+import dis
 import random
 import types
 from collections.abc import Callable, Iterator
@@ -250,7 +251,11 @@ def _library(thing: Any) -> bool:
 
 def _global_names(code: types.CodeType) -> list[str]:
     """The names in the code and in the functions written inside it."""
-    names = dict.fromkeys(code.co_names)
+    names = dict.fromkeys(
+        step.argval
+        for step in dis.get_instructions(code)
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    )
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             names.update(dict.fromkeys(_global_names(constant)))
