@@ -171,6 +171,8 @@ def levels(graph: Graph) -> np.ndarray:
 
 def batched(graph: Graph, inputs: np.ndarray) -> np.ndarray:
     """Whether a node depends on an input that has a batch axis."""
+    if not inputs.any():
+        return np.zeros(len(graph), dtype=bool)
     starts, args = graph.starts.tolist(), graph.args.tolist()
     places = graph.place.tolist()
     depends = [False] * len(graph)

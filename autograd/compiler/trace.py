@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NoReturn
 
 import numpy as np
@@ -187,11 +188,9 @@ def _graph(
 ) -> tuple[Graph, list[Value]]:
     """The trace in arrays: leaves first, then the ops as they were made; literals folded."""
     code: list[int] = []
-    number: list[float] = []
     varies: list[bool] = []
-    active: list[bool] = []
-    place: list[int] = []
-    source: list[Value] = []  # whose label and scope
+    source: list[Value] = []  # whose number, label and scope
+    places: list[tuple[int, int]] = []  # of leaves that have one
     starts: list[int] = [0]
     args: list[Any] = []
     rows: dict[Op, int] = {}
@@ -199,15 +198,14 @@ def _graph(
     found: list[Value] = list(known)
 
     def leaf(node: Value, kind: int, where: int) -> int:
-        index[id(node)] = len(code)
+        at = index[id(node)] = len(code)
         code.append(kind)
-        number.append(node._data)
         varies.append(kind != LITERAL)
-        active.append(kind == PARAMETER and node._grad is not None)
-        place.append(where)
         source.append(node)
         starts.append(len(args))
-        return len(code) - 1
+        if where >= 0:
+            places.append((at, where))
+        return at
 
     for where, node in enumerate(inputs):
         leaf(node, INPUT, where)
@@ -243,7 +241,7 @@ def _graph(
         return leaf(node, PARAMETER, len(found) - 1)
 
     get = index.get
-    literals: set[int] = set()  # folded: their arguments are no part of the graph
+    code_of, varied, begins, from_node = code.append, varies.append, starts.append, source.append
     for node, op, parents in records:
         ids = [get(id(parent)) for parent in parents]
         if None in ids:
@@ -253,20 +251,16 @@ def _graph(
         index[id(node)] = len(code)
         for i in ids:
             if varies[i]:  # type: ignore[index]
-                code.append(rows.setdefault(op, len(rows)))
-                varies.append(True)
-                place.append(-1)
+                row = rows.get(op)
+                code_of(rows.setdefault(op, len(rows)) if row is None else row)
+                varied(True)
                 args += ids
                 break
-        else:
-            literals.add(len(code))
-            code.append(LITERAL)
-            varies.append(False)
-            place.append(-1)
-        starts.append(len(args))
-        number.append(node._data)
-        active.append(node._grad is not None)
-        source.append(node)
+        else:  # folded: its arguments are no part of the graph
+            code_of(LITERAL)
+            varied(False)
+        begins(len(args))
+        from_node(node)
 
     results = []
     for each in outputs:
@@ -290,14 +284,21 @@ def _graph(
     for scope_of_some in {id(node._scope): node._scope for node in source}.values():
         path_of(scope_of_some)
     scopes = [paths[id(node._scope)] for node in source]
+    kinds = np.array(code, dtype=np.int64)
+    n = len(kinds)
+    number = np.fromiter(map(attrgetter("_data"), source), np.float64, n)
+    active = np.fromiter([node._grad is not None for node in source], bool, n)
+    place = np.full(n, -1, dtype=np.int64)
+    for at_leaf, where in places:
+        place[at_leaf] = where
     graph = Graph(
         rows=tuple(rows),
-        code=np.array(code, dtype=np.int64),
+        code=kinds,
         starts=np.array(starts, dtype=np.int64),
         args=np.array(args, dtype=np.int64),
-        active=np.array(active, dtype=bool),
-        number=np.array(number, dtype=np.float64),
-        place=np.array(place, dtype=np.int64),
+        active=active & (kinds != INPUT) & (kinds != LITERAL),
+        number=number,
+        place=place,
         outputs=np.array(results, dtype=np.int64),
         n_inputs=len(inputs),
         n_parameters=len(found),
