@@ -61,8 +61,10 @@ from nn.plots import (
     plot_predictions,
     plot_weights,
 )
+from nn.recorder import Recorder
 from nn.recurrent import RNNCell
 from nn.replay import replay
+from nn.replay_training import replay_training
 from nn.saving import load, save
 from nn.schedulers import (
     ConstantLR,
@@ -109,7 +111,7 @@ __all__ = [
     # verification against backprop by hand
     "verify", "Report",
     # pictures
-    "draw", "replay",
+    "draw", "replay", "replay_training", "Recorder",
     # modules
     "archive", "data", "deltas", "init", "losses", "metrics", "optim", "plots", "schedulers",
     "saving",

@@ -123,7 +123,7 @@ class _Story:
         given: dict[str, dict[str, Any]] = {"L": {"class": "todo", "L": ("", "")}}
         for j in self._drawn(self.last):
             given[f"eo{j}"] = {}
-        view = self.diagram.view(self._edge, self._circle, given=given, panels=panels)
+        view = self.diagram.view(self._edge, self._circle, given=given, extra=16.0, panels=panels)
         self._steps(view)
         most = max((len(p["m"]) for step in view.steps for p in _matrices(step)), default=1)
         count = sum(len(layer.z) for layer in net.layers)

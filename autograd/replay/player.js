@@ -172,7 +172,7 @@
     const tick = () => {
       if (at === view.steps.length - 1) return play(false);
       go(at + 1);
-      timer = setTimeout(tick, 1600 / $("speed").value);
+      timer = setTimeout(tick, scene.pace / $("speed").value);
     };
     timer = setTimeout(tick, 600 / $("speed").value);
   }

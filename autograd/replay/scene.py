@@ -195,6 +195,7 @@ class Scene:
         legend: rows of (classes of a sample, what it means).
         description: how large it is, in words.
         panels: what a click on an item shows: title, lines, columns, rows and foot.
+        pace: how long a step is shown when the page plays, in ms.
     """
 
     title: str
@@ -206,6 +207,7 @@ class Scene:
     description: str = ""
     views: dict[str, View] = field(default_factory=dict)
     panels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pace: int = 1600
 
     def data(self) -> dict[str, Any]:
         """The scene as the page reads it; what several views say stands once, under "shared"."""
@@ -236,6 +238,7 @@ class Scene:
         return {
             "title": self.title,
             "description": self.description,
+            "pace": self.pace,
             "phases": list(self.phases),
             "legend": [list(row) for row in self.legend],
             "views": views,
