@@ -76,16 +76,11 @@ def replay(
 
     Raises:
         TypeError: for a model that is no such chain.
-        ValueError: for more than one sample, an unknown loss, ``max_neurons`` below 3, or a model
-            without a parameter that requires a gradient.
+        ValueError: for more than one sample, an unknown loss, or ``max_neurons`` below 3.
     """
     if max_neurons < 3:
         raise ValueError(f"max_neurons must be at least 3, but got {max_neurons!r}.")
     net = network(model, x, y, loss, "replay")
-    if not net.adjoint:
-        raise ValueError(
-            "replay() found no parameter that requires a gradient: nothing flows back."
-        )
     return Replay(_Story(net, max_neurons).scene(title))
 
 

@@ -32,7 +32,7 @@ _PAIRS = (("loss", ("loss", "val_loss")), ("accuracy", ("accuracy", "val_accurac
 _LOOKS = """
 .axis{fill:none;stroke:var(--frame-line)}
 .boundary{fill:none;stroke:var(--ink);stroke-width:2;stroke-linejoin:round}
-.point{stroke:var(--paper);stroke-width:1}
+.point{stroke:#fff;stroke-width:1}
 .curve{fill:none;stroke-width:1.6;stroke-linejoin:round}
 .ahead{stroke-opacity:.22}
 .first{stroke:var(--accent)}.second{stroke:var(--s-p5)}
