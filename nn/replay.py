@@ -123,11 +123,11 @@ class _Story:
         most = max((len(p["m"]) for step in view.steps for p in _matrices(step)), default=1)
         count = sum(len(layer.z) for layer in net.layers)
         tall = 98 + 17 * most
-        narrow = f"@media (max-width:640px){{.say{{height:{tall + 40}px}}}}"
+        room = f".say{{height:calc({tall}px + max(0px, 640px - 100vw)*.2)}}"  # more on a phone
         return Scene(
             title=sketch.visible(title or f"Backpropagation through {net.title}"),
             phases=PHASES,
-            style=f"{STYLE}{_LOOKS}.say{{height:{tall}px}}{narrow}",
+            style=STYLE + _LOOKS + room,
             light=sketch.LIGHT,
             dark=sketch.DARK,
             legend=_LEGEND,

@@ -226,9 +226,9 @@ def _piece(piece: Piece, x: float) -> tuple[float, str]:
 
 def _array(rows: Sequence[Sequence[str]], x: float, role: str) -> tuple[float, str]:
     """An array, with a line at each side; the more rows, the smaller."""
-    size = min(_FORMULA * 0.74, 56.0 / max(len(rows), 1))
-    high = size * 1.16
-    top = 45.0 - high * len(rows) / 2
+    high = min(_FORMULA * 0.84, 42.0 / max(len(rows), 1))
+    size = high / 1.15
+    top = 43.5 - high * len(rows) / 2
     parts, at = [], x + 8.0
     for column in zip(*rows, strict=True):
         wide = max(text_width(text, size) for text in column) * 0.94
