@@ -29,7 +29,7 @@ from autograd.compiler.rolled import Vectors, vectors
 from autograd.compiler.straight import Straight
 
 # Microseconds, of one core of 2024; only their ratios matter.
-_PER_LINE, _PER_NODE, _PER_ROW, _PER_RUN = 1.2, 0.15, 1.6, 20.0
+_PER_LINE, _PER_NODE, _PER_RUN = 1.2, 0.15, 20.0
 _TINY = 48  # nodes below which nothing else is tried
 _LINES, _LONG = 3000, 12_000  # most lines of Python, which take 30 µs each to compile
 _MANY = 4000  # nodes from which numba is worth its second
@@ -110,7 +110,8 @@ def _tier(graph: Graph, call: Call, combine: bool) -> Any:
     limit = min(400 if has_batch else max(40, n // 8), 150 if loops else n + 40)
     found = vectors(graph, own, columns, letters, has_batch, combine, limit)
     if found is not None:
-        cost = n * (_PER_ROW if has_batch else _PER_NODE)
+        # A program that can be read is worth something, too.
+        cost = (n + len(graph.args)) * _PER_NODE
         cheaper = cost < len(found.lowered.lines) * _PER_LINE and not has_batch
         return Straight(graph, own, has_batch, loops) if cheaper and lines < _LINES else found
     if lines < (_LINES if has_batch or loops else 1000):
