@@ -64,3 +64,20 @@ def spans(low: Array, high: Array, share: float = 0.08) -> list[tuple[float, flo
     """(low, high) of each axis with a margin, and some width where there is none."""
     width = np.where(high > low, high - low, 1.0)
     return [(float(a - share * w), float(b + share * w)) for a, b, w in zip(low, high, width)]  # noqa: B905
+
+
+def colourbar(ax: Axes, image: Any, label: str, **options: Any) -> Any:
+    """A scale of colours at the right of the Axes and exactly as high."""
+    bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0.0, 0.04, 1.0)), **options)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    return bar
+
+
+def legend_below(ax: Axes, handles: Any = None, columns: int = 2) -> None:
+    """The legend below the Axes and the label of x, however high the Axes are."""
+    options = {} if handles is None else {"handles": handles}
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.5, 0.0), borderaxespad=3.8, ncols=columns,
+        frameon=False, **options,
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nn.module import Module
-from nn.plots.canvas import Axes, axes, colours, ink, spans
+from nn.plots.canvas import Axes, axes, colours, ink, legend_below, spans
 from nn.plots.evaluate import checked, outputs
 
 _SCORES = ("accuracy", "r2")
@@ -90,9 +90,7 @@ def plot_history(
     if n > 1:
         ax.set_xlim(1, n)
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False
-    )
+    legend_below(ax, handles)
     ax.set_title("Training")
     return ax
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from autograd import TraceError, Value, compile, no_grad
 from nn.losses import LOSSES, cross_entropy
 from nn.module import Module
-from nn.steps import listed
 
 Array = np.ndarray
 Loss = Callable[..., Value]
@@ -102,6 +101,11 @@ def mean_loss(model: Module, loss: Loss, X: Array, y: Array) -> Callable[[], flo
     except _NOT_COMPILED:
         return eager
     return compiled
+
+
+def listed(prediction: Any) -> Sequence[Any]:
+    """The outputs as a list; a model of one's own may give a single Value."""
+    return [prediction] if isinstance(prediction, Value) else prediction  # type: ignore[no-any-return]
 
 
 def _hooked(model: Module) -> bool:

@@ -10,7 +10,19 @@ import numpy as np
 
 from nn.layers import MLP, Sequential
 from nn.module import Module
-from nn.plots.canvas import MARKERS, Array, Axes, axes, colours, diverging, ink, is_dark, spans
+from nn.plots.canvas import (
+    MARKERS,
+    Array,
+    Axes,
+    axes,
+    colourbar,
+    colours,
+    diverging,
+    ink,
+    is_dark,
+    legend_below,
+    spans,
+)
 from nn.plots.evaluate import checked, outputs
 
 _MOST_CLASSES = 20
@@ -102,10 +114,7 @@ def plot_decision_boundary(
     ax.set_title("Decision boundary")
     if 1 / 3 < ratio < 3:
         ax.set_aspect("equal")
-    ax.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=min(len(labels) + 1, 4),
-        frameon=False, borderaxespad=0.0,
-    )  # fmt: skip
+    legend_below(ax, columns=min(len(labels) + 1, 4))
     return ax
 
 
@@ -122,14 +131,13 @@ def _threshold(model: Module) -> float:
 def _one_output(ax: Axes, across: Array, up: Array, field: Array, edge: float) -> None:
     # The 95th percentile, so that a few large outputs do not leave the rest without colour.
     most = float(np.nanpercentile(np.abs(field), 95)) or 1.0
-    image = ax.pcolormesh(
-        across, up, field + edge, cmap=diverging(ax), vmin=edge - most, vmax=edge + most,
-        shading="gouraud", alpha=0.75, rasterized=True,
+    image = ax.imshow(
+        field + edge, cmap=diverging(ax), vmin=edge - most, vmax=edge + most, alpha=0.75,
+        **_placed(across, up),
     )  # fmt: skip
     if field.min() < 0.0 < field.max():
         ax.contour(across, up, field, [0.0], colors=[ink(ax)], linewidths=2.0)
-    bar = ax.figure.colorbar(image, ax=ax, label="output", extend="both")
-    bar.outline.set_visible(False)
+    colourbar(ax, image, "output", extend="both", extendfrac=0.03)
 
 
 def _many_outputs(ax: Axes, across: Array, up: Array, field: Array, palette: Sequence[str]) -> None:
@@ -142,13 +150,18 @@ def _many_outputs(ax: Axes, across: Array, up: Array, field: Array, palette: Seq
     inks = np.array([to_rgb(palette[i % 8]) for i in range(k)])
     strength = (0.12 + 0.38 * certain)[..., np.newaxis]
     image = strength * inks[field.argmax(axis=-1)] + (1.0 - strength) * paper
-    x, y = (across[1] - across[0]) / 2, (up[1] - up[0]) / 2
-    extent = (across[0] - x, across[-1] + x, up[0] - y, up[-1] + y)
-    ax.imshow(image, extent=extent, origin="lower", aspect="auto", interpolation="bilinear")
+    ax.imshow(image, **_placed(across, up))
     for i in range(k):
         margin = field[..., i] - np.delete(field, i, axis=-1).max(axis=-1)
         if margin.min() < 0.0 < margin.max():
             ax.contour(across, up, margin, [0.0], colors=[ink(ax)], linewidths=1.4)
+
+
+def _placed(across: Array, up: Array) -> dict[str, Any]:
+    """Options of an image whose pixels have their middles on the grid."""
+    x, y = (across[1] - across[0]) / 2, (up[1] - up[0]) / 2
+    extent = (across[0] - x, across[-1] + x, up[0] - y, up[-1] + y)
+    return {"extent": extent, "origin": "lower", "aspect": "auto", "interpolation": "bilinear"}
 
 
 def plot_weights(
@@ -188,8 +201,7 @@ def plot_weights(
     ax = axes(ax, (max(4.4, scale * width + 1.6), max(2.2, scale * height + 1.0)))
     most = float(np.nanmax(np.abs(W), initial=0.0)) or 1.0
     shown = ax.imshow(image, cmap=diverging(ax), vmin=-most, vmax=most, interpolation="nearest")
-    bar = ax.figure.colorbar(shown, ax=ax, label="weight", shrink=0.9)
-    bar.outline.set_visible(False)
+    colourbar(ax, shown, "weight")
     if tiled:
         ax.set(xticks=[], yticks=[])
         for spine in ax.spines.values():

@@ -10,7 +10,7 @@ from nn.init import Rng, generator
 from nn.inputs import count, real
 from nn.layers import Neuron
 from nn.module import Module
-from nn.plots.canvas import Array, Axes, axes, is_dark
+from nn.plots.canvas import Array, Axes, axes, colourbar, is_dark
 from nn.plots.evaluate import Loss, checked, evaluating, loss_named, mean_loss
 
 
@@ -123,8 +123,7 @@ def _draw(ax: Axes, side: Array, losses: Array, finite: Array) -> None:
     )
     ax.clabel(lines, fmt=lambda level: f"{level:.2g}", fontsize=7.5)
     ticks = LogLocator(subs=(1.0, 2.0, 5.0)) if log else MaxNLocator(6)
-    bar = ax.figure.colorbar(filled, ax=ax, label="mean loss", ticks=ticks, format="%.3g")
-    bar.outline.set_visible(False)
+    bar = colourbar(ax, filled, "mean loss", ticks=ticks, format="%.3g")
     bar.ax.minorticks_off()
     middle = float(losses[len(side) // 2, len(side) // 2])
     label = f"the model, {middle:.3g}" if len(side) % 2 else "the model"

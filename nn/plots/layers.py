@@ -12,7 +12,7 @@ from autograd import Value, no_grad
 from nn.activations import Activation, Identity, Pointwise
 from nn.module import Module
 from nn.optim import SGD, Optimizer
-from nn.plots.canvas import Array, Axes, axes, colours, ink
+from nn.plots.canvas import Array, Axes, axes, colours, ink, legend_below
 from nn.plots.evaluate import Loss, checked, evaluating, loss_named
 
 _HEALTHY = 1e-3  # of a weight changes in a step (A. Karpathy, "makemore", part 3, 2022)
@@ -77,9 +77,7 @@ def plot_gradient_flow(
     ax.set(xlabel="layer, from the inputs to the loss", title="Gradient flow")
     ax.grid(alpha=0.25, axis="x")
     handles = [*ax.get_lines(), other.get_lines()[0]]
-    ax.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False
-    )
+    legend_below(ax, handles)
     ax.set_zorder(other.get_zorder() + 1)
     ax.patch.set_visible(False)
     return ax
