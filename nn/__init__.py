@@ -24,6 +24,7 @@ from nn.activations import (
     Tanh,
 )
 from nn.archive import LoadError
+from nn.callbacks import EarlyStopping
 from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.conv import Conv2d
 from nn.draw import draw
@@ -102,7 +103,7 @@ __all__ = [
     # gradient clipping
     "clip_grad_norm_", "clip_grad_value_",
     # training
-    "fit", "History", "predict", "accuracy",
+    "fit", "History", "EarlyStopping", "predict", "accuracy",
     # metrics
     "accuracy_score", "confusion_matrix", "predicted_classes", "r2_score",
     # plots

@@ -4,23 +4,60 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
-from autograd import TraceError, Value, compile
+from autograd import TraceError, Value, compile, no_grad
+from nn.diagnosis import finite, names, source_of_adjoint, source_of_value
+from nn.draws import Draws, evaluating
+from nn.interrupts import held
 from nn.losses import cross_entropy
 from nn.module import Module
 from nn.optim import Optimizer
+from nn.samples import Samples
 
+Array = np.ndarray
 Loss = Callable[[list[Value], Any], Value]
+Clip = Callable[[Array], Array]
+
+
+class Task(NamedTuple):
+    """What is to be trained, and how.
+
+    Attributes:
+        model: maps a list of Values to one.
+        loss: of one sample.
+        optimizer: of the parameters to train.
+        clip: what is done to the gradients, a flat array, before each step.
+    """
+
+    model: Module
+    loss: Loss
+    optimizer: Optimizer
+    clip: Clip | None = None
 
 
 class Steps(Protocol):
     """What trains: a way to make steps, and to show and take parameters in between."""
 
-    def step(self, batch: Sequence[int], epoch: int) -> tuple[float, int]:
-        """Update the parameters once; the sum of the losses before, and the hits."""
+    def step(self, batch: Array, when: str) -> tuple[float, Array]:
+        """Update the parameters once.
+
+        Args:
+            batch: which samples.
+            when: for errors, "epoch 1, batch 2".
+
+        Returns:
+            The sum of the weighted losses before, and the outputs then, (samples, n_out).
+
+        Raises:
+            FloatingPointError: if the loss, a gradient or a new parameter is not finite; the
+                parameters then are those of the step before.
+        """
+
+    def measure(self, data: Samples, rows: Array) -> tuple[float, Array]:
+        """The sum of the weighted losses of samples, and the outputs, in evaluation mode."""
 
     def read(self) -> None:
         """Take the parameters from the model."""
@@ -32,44 +69,88 @@ class Steps(Protocol):
 class Eager:
     """Steps as the engine makes them: a graph and a backward pass per sample."""
 
-    def __init__(
-        self,
-        model: Module,
-        loss: Loss,
-        optimizer: Optimizer,
-        samples: list[Any],
-        targets: list[Any],
-    ):
-        self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.samples, self.targets = samples, targets
+    def __init__(self, task: Task, data: Samples):
+        self.task, self.data = task, data
+        self.draws = Draws(task.model)
 
-    def step(self, batch: Sequence[int], epoch: int) -> tuple[float, int]:
-        """Update the parameters once; the sum of the losses before, and the hits."""
-        total, hits = self.gradients(batch, epoch)
-        self.optimizer.step()
-        return total, hits
+    def step(self, batch: Array, when: str) -> tuple[float, Array]:
+        """Update the parameters once; see ``Steps``."""
+        found = self.gradients(batch, when)
+        if self.task.clip is not None:
+            values = [each for each in self.task.optimizer.parameters if each.requires_grad]
+            clipped = self.task.clip(np.array([value.grad for value in values]))
+            for value, number in zip(values, clipped.tolist(), strict=True):
+                value.grad = number
+        self.update(when)
+        return found
 
-    def gradients(self, batch: Sequence[int], epoch: int) -> tuple[float, int]:
-        """Set the gradients of the mean loss; the sum of the losses, and the hits.
+    def update(self, when: str) -> None:
+        """A step of the optimiser, whole or not at all."""
+        optimizer = self.task.optimizer
+        with held():
+            before = [value.data for value in optimizer.parameters]
+            try:
+                optimizer.step()
+                after = [value.data for value in optimizer.parameters]
+                if not finite(after):
+                    refuse_update(self.task, np.array(after), when)
+            except BaseException:
+                for value, number in zip(optimizer.parameters, before, strict=True):
+                    value.data = number
+                raise
+
+    def gradients(self, batch: Array, when: str) -> tuple[float, Array]:
+        """Set the gradients of the mean loss; the sum of the losses, and the outputs.
 
         Raises:
             FloatingPointError: if a loss or a gradient is not finite.
         """
-        total, hits = 0.0, 0
-        self.optimizer.zero_grad()
-        for i in batch:
-            prediction = self.model(self.samples[i])
-            each = self.loss(prediction, self.targets[i])
-            if not math.isfinite(each.data):
+        model, draws = self.task.model, self.draws.state_dict()
+        total, outputs = 0.0, []
+        self.task.optimizer.zero_grad()
+        for i in batch.tolist():
+            prediction, loss = self._forward(self.data, i)
+            if not math.isfinite(loss.data):
                 raise FloatingPointError(
-                    f"the loss of sample {i} is {each.data} in epoch {epoch}. "
-                    "Lower the learning rate, or look for such a number in the data."
+                    f"the loss of sample {i} is {loss.data} in {when}: "
+                    f"{source_of_value(model, loss)}. Lower the learning rate, or look for such "
+                    "a number in the data."
                 )
-            each.backward(1.0 / len(batch))
-            total += each.data
-            hits += is_hit(prediction, self.targets[i])
-        _check_gradients(self.model, epoch)
-        return total, hits
+            loss.backward(1.0 / len(batch))
+            total += loss.data
+            outputs.append([each.data for each in prediction])
+        bad = [value for value in model.parameters() if not math.isfinite(value.grad)]
+        if bad:
+            self.draws.load_state_dict(draws)
+            self._refuse_gradients(batch, bad, when)
+        return total, np.array(outputs)
+
+    def _refuse_gradients(self, batch: Array, bad: list[Value], when: str) -> NoReturn:
+        """Raise the error that says where the gradients are none, and why."""
+        what = f"the gradient of {names(self.task.model, bad)} is not finite in {when}"
+        for i in batch.tolist():
+            source = source_of_adjoint(self.task.model, self._forward(self.data, i)[1])
+            if source:
+                raise FloatingPointError(
+                    f"{what}, though the loss is: of sample {i}, {source}. A slope is infinite "
+                    "there, or products of slopes overflow."
+                )
+        raise FloatingPointError(f"{what}: the sum over the samples overflows.")
+
+    def _forward(self, data: Samples, i: int) -> tuple[Sequence[Value], Value]:
+        prediction = self.task.model(data.inputs(i))
+        loss = self.task.loss(prediction, data.targets[i])
+        return listed(prediction), loss if data.weight is None else data.weight_of(i) * loss
+
+    def measure(self, data: Samples, rows: Array) -> tuple[float, Array]:
+        """The sum of the weighted losses of samples, and the outputs, in evaluation mode."""
+        total, outputs = 0.0, []
+        with no_grad(), evaluating(self.task.model):
+            for i in rows.tolist():
+                prediction, loss = self._forward(data, i)
+                total += loss.data
+                outputs.append([each.data for each in prediction])
+        return total, np.array(outputs)
 
     def read(self) -> None:
         """Nothing: the parameters are those of the model."""
@@ -84,114 +165,150 @@ class Compiled:
     A batch whose loss or gradient is not finite is done again by the engine, which knows
     what that means and what to say.
 
+    Args:
+        eager: the same steps by the engine.
+        validates: whether ``measure`` will be called; that takes a program of its own.
+
     Raises:
         TraceError: if the model or the loss cannot be compiled.
     """
 
-    def __init__(self, eager: Eager, X: np.ndarray, y: np.ndarray):
-        self.eager, self.optimizer = eager, eager.optimizer
-        model, loss = eager.model, eager.loss
-        if any(getattr(module, "_hooks", None) is not None for module in model.modules()):
+    def __init__(self, eager: Eager, validates: bool = False):
+        self.eager, self.task = eager, eager.task
+        modules = self.task.model.modules()
+        if any(getattr(module, "_hooks", None) is not None for module in modules):
             raise TraceError("a module has hooks, which a compiled program would not call.")
-        targets = np.asarray(y)
-        if loss is cross_entropy and targets.dtype.kind in "iu" and targets.ndim == 1:
-            classes = len(listed(model(eager.samples[0])))
-            targets = np.eye(classes)[targets]
-        self.X, self.y = np.ascontiguousarray(X), targets.astype(np.float64)
-        self.flat_y = y.reshape(len(y), -1)
-
-        def sample(x: Any, t: Any) -> tuple[Value, list[Value]]:
-            prediction = model(list(x))
-            given = list(t) if isinstance(t, np.ndarray) else t
-            return loss(prediction, given), [each.detach() for each in listed(prediction)]
-
-        self.program = compile(sample, in_axes=(0, 0), reduce=None)
-        self.grad = np.zeros(len(self.optimizer.parameters))
+        self.training = _Kernel(self.task, eager.data)
+        self.evaluation = _Kernel(self.task, eager.data) if validates else None
+        self.grad = np.zeros(len(self.task.optimizer.parameters))
         self.read()
 
     def read(self) -> None:
         """Take the parameters from the model, and compile anew if something else has changed."""
-        self.flat = self.program.flat(self.X[:1], self.y[:1])
-        parameters = self.optimizer.parameters
-        place = {id(value): i for i, value in enumerate(self.flat.values)}
-        own = np.array([place.get(id(value), -1) for value in parameters])
-        self.known = np.flatnonzero(own >= 0)
-        self.place = own[self.known]
+        self.training.read()
+        if self.evaluation is not None:
+            with evaluating(self.task.model):
+                self.evaluation.read()
+        optimizer = self.task.optimizer
+        parameters = optimizer.parameters
         # An optimiser's own step, and parameters that stay as they are, are its own affair.
-        plain = type(self.optimizer).step is Optimizer.step
+        plain = type(optimizer).step is Optimizer.step
         self.fast = plain and all(value.requires_grad for value in parameters)
         self.data = np.array([value.data for value in parameters])
-        self.grad = np.zeros(len(parameters)) if len(self.grad) != len(own) else self.grad
+        self.grad = self.grad if len(self.grad) == len(parameters) else np.zeros(len(parameters))
 
     def write(self) -> None:
         """Give the parameters, and their gradients, to the model."""
-        grads = self.grad.tolist()
-        pairs = zip(self.optimizer.parameters, self.data.tolist(), grads, strict=True)
-        for value, number, grad in pairs:
-            if value.requires_grad:
-                value.data, value.grad = number, grad
+        with held():
+            numbers = zip(self.data.tolist(), self.grad.tolist(), strict=True)
+            for value, (data, grad) in zip(self.task.optimizer.parameters, numbers, strict=True):
+                if value.requires_grad:
+                    value.data, value.grad = data, grad
 
-    def step(self, batch: Sequence[int], epoch: int) -> tuple[float, int]:
-        """Update the parameters once; the sum of the losses before, and the hits."""
-        rows = np.asarray(batch)
-        (losses, *outputs), gradient = self.flat.run(
-            [self.X[rows].T, self._targets(rows)], len(rows)
-        )
-        losses = np.broadcast_to(losses, len(rows))
-        total = float(np.add.accumulate(losses)[-1])  # in the order of the samples
-        if not math.isfinite(total) or not np.isfinite(gradient).all():
-            self.write()
-            total, hits = self.eager.gradients(batch, epoch)
-            self.grad[:] = [value.grad for value in self.optimizer.parameters]
+    def step(self, batch: Array, when: str) -> tuple[float, Array]:
+        """Update the parameters once; see ``Steps``."""
+        total, outputs, gradient = self.training.run(self.eager.data, batch, self.data)
+        if math.isfinite(total) and finite(gradient):
+            grad = self.training.spread(gradient, len(self.data)) / len(batch)
         else:
-            hits = self._hits(outputs, rows)
-            self.grad = np.zeros(len(self.data))
-            self.grad[self.known] = gradient[self.place] / len(rows)
+            self.write()
+            total, outputs = self.eager.gradients(batch, when)
+            grad = np.array([value.grad for value in self.task.optimizer.parameters])
+        if self.task.clip is not None:
+            grad = self.task.clip(grad)
         if self.fast:
-            self.data = self.optimizer.update(self.data, self.grad)
+            with held():
+                data = self.task.optimizer.update(self.data, grad)
+                if not finite(data):
+                    refuse_update(self.task, data, when)
+                self.data, self.grad = data, grad
         else:
+            self.grad = grad
             self.write()
-            self.optimizer.step()
-            self.data = np.array([value.data for value in self.optimizer.parameters])
-        self.flat.parameters[self.place] = self.data[self.known]
-        return total, hits
+            with held():
+                self.eager.update(when)
+                self.data = np.array([value.data for value in self.task.optimizer.parameters])
+        return total, outputs
 
-    def _targets(self, rows: np.ndarray) -> np.ndarray:
-        chosen: np.ndarray = self.y[rows]
-        return chosen.reshape(len(rows), -1).T
-
-    def _hits(self, outputs: list[Any], rows: np.ndarray) -> int:
-        """How many predictions say the target's class."""
-        wanted = self.flat_y[rows]
-        said = np.array([np.broadcast_to(output, len(rows)) for output in outputs])
-        if len(said) == 1:
-            return int(((said[0] > 0.0) == (wanted[:, 0] > 0.0)).sum())
-        index = wanted[:, 0] if wanted.shape[1] == 1 else np.argmax(wanted, axis=1)
-        return int((np.argmax(said, axis=0) == index).sum())
+    def measure(self, data: Samples, rows: Array) -> tuple[float, Array]:
+        """The sum of the weighted losses of samples, and the outputs, in evaluation mode."""
+        if self.evaluation is not None:
+            total, outputs, _ = self.evaluation.run(data, rows, self.data)
+            if math.isfinite(total) and finite(outputs):
+                return total, outputs
+        self.write()
+        return self.eager.measure(data, rows)
 
 
-def is_hit(prediction: Any, target: Any) -> bool:
-    """Whether the prediction says the target's class."""
-    outputs, wanted = [each.data for each in listed(prediction)], np.ravel(target)
-    if len(outputs) == 1:
-        return bool((outputs[0] > 0.0) == (wanted[0] > 0.0))
-    index = wanted[0] if len(wanted) == 1 else np.argmax(wanted)  # a class, or one-hot
-    return bool(np.argmax(outputs) == index)
+class _Kernel:
+    """The compiled loss and outputs of a batch, with the gradients of the sum of the losses."""
+
+    def __init__(self, task: Task, data: Samples):
+        model, loss = task.model, task.loss
+        self.task, self.example = task, data
+        self.classes = 0
+        y = data.y
+        if loss is cross_entropy and y.dtype.kind in "iu" and y.ndim == 1:
+            with no_grad():
+                self.classes = len(listed(model(data.inputs(0))))
+        self.prepared: tuple[Samples | None, Array] = (None, np.zeros(0))
+
+        def sample(x: Any, t: Any, *weight: Any) -> tuple[Value, list[Value]]:
+            prediction = model(list(x))
+            each = loss(prediction, list(t) if isinstance(t, np.ndarray) else t)
+            for factor in weight:
+                each = factor * each
+            return each, [output.detach() for output in listed(prediction)]
+
+        self.program = compile(sample, in_axes=(0,) * (2 + (data.weight is not None)), reduce=None)
+
+    def read(self) -> None:
+        """Take the parameters from the model, and compile anew if something else has changed."""
+        self.flat = self.program.flat(*(each[:1] for each in self._columns(self.example)))
+        place = {id(value): i for i, value in enumerate(self.flat.values)}
+        own = np.array([place.get(id(value), -1) for value in self.task.optimizer.parameters])
+        self.known = np.flatnonzero(own >= 0)
+        self.place = own[self.known]
+
+    def run(self, data: Samples, rows: Array, numbers: Array) -> tuple[float, Array, Array]:
+        """(the sum of the losses, outputs, gradients) with these numbers as parameters."""
+        n = len(rows)
+        self.flat.parameters[self.place] = numbers[self.known]
+        columns = [each[rows].reshape(n, -1).T for each in self._columns(data)]
+        (losses, *found), gradient = self.flat.run(columns, n)
+        outputs = np.empty((len(found), n))
+        for row, output in zip(outputs, found, strict=True):
+            row[:] = output
+        # In the order of the samples, as the engine adds.
+        total = float(np.add.accumulate(np.broadcast_to(losses, n))[-1])
+        return total, outputs.T, gradient
+
+    def spread(self, gradient: Array, n: int) -> Array:
+        """The gradients in the order of the optimiser's n parameters; 0 for those not used."""
+        grad = np.zeros(n)
+        grad[self.known] = gradient[self.place]
+        return grad
+
+    def _columns(self, data: Samples) -> list[Array]:
+        if self.prepared[0] is not data:
+            y = np.eye(self.classes)[data.y] if self.classes else data.y.astype(np.float64)
+            self.prepared = data, y
+        weight = data.weight
+        if self.example.weight is not None and weight is None:
+            weight = np.ones(len(data))
+        return [data.X, self.prepared[1], *([] if weight is None else [weight])]
+
+
+def refuse_update(task: Task, data: Array, when: str) -> NoReturn:
+    """Raise the error that says which parameters a step would make no numbers."""
+    parameters = task.optimizer.parameters
+    bad = [parameters[i] for i in np.flatnonzero(~np.isfinite(data))]
+    raise FloatingPointError(
+        f"the step of {type(task.optimizer).__name__} in {when} would make "
+        f"{names(task.model, bad)} not finite, though the gradient is. Lower the learning rate."
+    )
 
 
 def listed(prediction: Any) -> Sequence[Value]:
     """The outputs as a list; a model of one's own may give a single Value."""
     return [prediction] if isinstance(prediction, Value) else prediction
-
-
-def _check_gradients(model: Module, epoch: int) -> None:
-    if not all(map(math.isfinite, [parameter.grad for parameter in model.parameters()])):
-        names = [
-            name
-            for name, member in model.named_parameters()
-            if not all(math.isfinite(value.grad) for value in np.ravel(member))
-        ]
-        raise FloatingPointError(
-            f"the gradient of {', '.join(names)} is not finite in epoch {epoch}, though the loss "
-            "is. Run one sample under autograd.detect_anomaly() to see where it arises."
-        )
