@@ -60,7 +60,7 @@ class Column:
     Attributes:
         count: how many there are, drawn or not.
         places: of those drawn, by their number.
-        dots: the height of the ellipsis, None without.
+        dots: the heights of the ellipses.
     """
 
     title: str
@@ -68,7 +68,7 @@ class Column:
     count: int
     x: float
     places: dict[int, Place]
-    dots: float | None
+    dots: list[float]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ class Diagram:
     def __init__(self, network: Network, most: int):
         self.network = network
         sizes = [len(network.inputs)] + [len(layer.z) for _, layer in network]
-        shown = [_shown(size, most) for size in sizes]
+        # Of many classes the right one is always to be seen.
+        right = int(network.targets[0]) if network.is_class else None
+        shown = [_shown(size, most) for size in sizes[:-1]] + [_shown(sizes[-1], most, right)]
         drawn = [[i for i in each if i is not None] for each in shown]
         self.labelled = [
             len(before) * len(here) <= _MOST_LABELS for before, here in pairwise(drawn)
@@ -175,11 +177,12 @@ class Diagram:
         title: str, subtitle: str, count: int,
     ) -> Column:  # fmt: skip
         top = HEAD + MARGIN + (self.height - len(shown) * pitch) / 2
-        places, dots = {}, None
+        places: dict[int, Place] = {}
+        dots: list[float] = []
         for slot, number in enumerate(shown):
             y = top + (slot + 0.5) * pitch - _RISE
             if number is None:
-                dots = y
+                dots.append(y)
             else:
                 places[number] = Place(f"{key}{number}", x, y, radius)
         return Column(title, subtitle, count, x, places, dots)
@@ -242,12 +245,10 @@ class Diagram:
             shape("text", "title mid", (column.x, MARGIN + 12), column.title),
             shape("text", "sub mid", (column.x, MARGIN + 29), column.subtitle),
         ]
-        if column.dots is not None:
-            shapes += [
-                shape("circle", "dot", (column.x, column.dots + d, 2.6)) for d in (-10, 0, 10)
-            ]
-            text = f"{column.count:,}"
-            shapes.append(shape("text", "sub", (column.x + 10, column.dots + 4), text))
+        for n, y in enumerate(column.dots):
+            shapes += [shape("circle", "dot", (column.x, y + far, 2.6)) for far in (-10, 0, 10)]
+            if n == 0:
+                shapes.append(shape("text", "sub", (column.x + 10, y + 4), f"{column.count:,}"))
         view.item(f"h{column.x:.0f}", "heading", shapes)
 
     def _edge(self, view: View, link: Link, look: Edge, backwards: bool) -> None:
@@ -393,12 +394,18 @@ class Edge:
     dead: bool = False
 
 
-def _shown(count: int, most: int) -> list[int | None]:
-    """The numbers that are drawn, and None for those left out."""
+def _shown(count: int, most: int, also: int | None = None) -> list[int | None]:
+    """The numbers that are drawn, one of them in any case, and None where some are left out."""
     if count <= most:
         return list(range(count))
     first = max(1, min(_FIRST, most - 2))
-    return [*range(first), None, count - 1]
+    if also is None or also < first or also == count - 1:
+        return [*range(first), None, count - 1]
+    chosen = [*range(max(1, first - 1)), also, count - 1]
+    shown: list[int | None] = [0]
+    for before, here in pairwise(chosen):
+        shown += [here] if here == before + 1 else [None, here]
+    return shown
 
 
 def level(amount: float | None, largest: float) -> int:
@@ -423,11 +430,16 @@ def shade(size: int) -> str:
 
 
 def number(value: float | None) -> tuple[str, str]:
-    """A number to three digits, or two if it is small, and in full."""
+    """A number to three digits, or two if that is long, and in full."""
     if value is None:
         return "–", "none"
-    digits = 2 if abs(value) < 0.01 else 3
-    return f"{value + 0.0:.{digits}g}", repr(value)
+    text = f"{value + 0.0:.{2 if abs(value) < 0.01 else 3}g}"
+    if 1e3 <= abs(value) < 1e5:
+        text = f"{value:.0f}"
+    if "e" in text or len(text) > 7:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
+    return text, repr(value)
 
 
 def largest(numbers: Iterable[float | None]) -> float:

@@ -9,6 +9,7 @@ import pytest
 
 import nn
 from autograd import RenderError, Value, explain, topological
+from nn.diagram import number
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -123,7 +124,37 @@ def test_a_large_network_shows_the_first_and_the_last_and_how_many():
     assert "(122 more)" not in drawing.text()
     assert "(117 more)" in drawing.text()
     small = nn.draw(net, x, 3, loss="cross_entropy", max_neurons=3).svg()
-    assert small.count('class="box neuron') == 2 * 3
+    assert small.count('class="box neuron') == 2 + 2 + 3  # and the right class
+
+
+def test_the_right_class_is_drawn_among_however_many():
+    net = nn.MLP(2, [100], "relu", rng=0)
+    for right in (2, 50, 99, 5, 98):
+        shown = {0, 1, 2, 3, right if 4 < right < 99 else 4, 99}
+        found = tips(nn.draw(net, [1.0, 2.0], right, loss="cross_entropy"))
+        drawn = {int(re.findall(r"\d+", tip)[0]) - 1 for tip in found if tip.startswith("neuron")}
+        assert drawn == shown
+
+
+def test_numbers_of_any_size_fit_into_the_circles():
+    for value in (
+        0.0,
+        -0.0,
+        1.0,
+        1234.0,
+        9999.9,
+        -0.00088,
+        123456.789,
+        -3.4e-300,
+        1e300,
+        math.inf,
+        -math.nan,
+    ):
+        text, full = number(value)
+        assert len(text) <= 9 if abs(value) > 1e99 or 0 < abs(value) < 1e-99 else len(text) <= 7
+        assert full == repr(value)
+        if math.isfinite(value):
+            assert float(text) == pytest.approx(value, rel=0.05)
 
 
 def test_it_takes_what_is_a_chain_of_layers():
