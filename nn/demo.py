@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ from typing import Any
 import numpy as np
 
 from autograd import Value, draw, mean, tanh
-from nn.data import digits, moons
+from nn.cli import train
+from nn.cli.parser import parser
+from nn.cli.problem import model_and_data
+from nn.data import digits
 from nn.init import generator
 from nn.layers import MLP
-from nn.losses import cross_entropy, half_squared_error, hinge
-from nn.optim import Adam
-from nn.training import History, accuracy, fit, predict
+from nn.losses import half_squared_error, hinge
+from nn.plots import plot_weights
+from nn.saving import load
+from nn.training import predict
 from nn.verify import verify
 
 
@@ -44,7 +49,7 @@ def run(out: Path, seed: int = 0) -> None:
     pictures += _verification(out, seed)
     _title("3  MLP 2-16-16-1 on two moons")
     pictures += _moons(out, seed)
-    _title("4  MLP 64-32-10 on handwritten digits")
+    _title("4  MLP 64-64-10 on handwritten digits")
     pictures += _digits(out, seed)
 
     _title(f"Done in {time.perf_counter() - began:.0f} s. Written, and worth opening:")
@@ -95,52 +100,33 @@ def _verification(out: Path, seed: int) -> list[Path]:
 
 
 def _moons(out: Path, seed: int) -> list[Path]:
-    random = generator(seed)
-    X, y = moons(100, noise=0.1, rng=random)
-    model = MLP(2, [16, 16, 1], "tanh", rng=random, init="xavier_uniform")
-    history = fit(
-        model,
-        hinge,
-        X,
-        y,
-        epochs=200,
-        batch_size=20,
-        optimizer=Adam(model.parameters(), lr=0.02),
-        rng=random,
-        callbacks=[_separated],
-    )
-    print(f"training accuracy {accuracy(model, X, y):.1%} after {len(history['loss'])} epochs")
+    folder = out / "moons"
+    chosen = "--data moons --n 100 --loss hinge --validation 0 --epochs 150 --batch-size 20"
+    pictures = _trained(folder, f"{chosen} --seed {seed}")
+    kept = parser().parse_args(["verify", "--model", str(folder / "model.npz")])
+    model, loss, of = model_and_data(kept)
     # The graph of the whole loss, thousands of nodes, drawn layer by layer.
-    loss = mean([hinge(model(x), label) for x, label in zip(X.tolist(), y.tolist(), strict=True)])
-    loss.label = "L"
-    loss.backward()
-    return [*_drawing(loss, out / "moons-loss"), _plot_moons(model, X, y, out / "moons.png")]
-
-
-def _separated(epoch: int, history: History) -> bool:
-    """Stop once every sample is right and most are outside the margin."""
-    return history["accuracy"][-1] == 1.0 and history["loss"][-1] < 0.01
+    pairs = zip(of.X.tolist(), of.targets(of.y, loss).tolist(), strict=True)
+    total = mean([hinge(model(x), label) for x, label in pairs])
+    total.label = "L"
+    total.backward()
+    return [*pictures, *_drawing(total, out / "moons-loss")]
 
 
 def _digits(out: Path, seed: int) -> list[Path]:
-    random = generator(seed)
-    data = digits(rng=random)
-    model = MLP(64, [32, 10], "relu", rng=random, init="kaiming_uniform")
-    history = fit(
-        model,
-        cross_entropy,
-        data.X,
-        data.y,
-        epochs=12,
-        batch_size=32,
-        optimizer=Adam(model.parameters(), lr=0.005),
-        rng=random,
-        validation=(data.X_test, data.y_test),
-    )
-    reached = accuracy(model, data.X_test, data.y_test)
-    held_out = f"accuracy on the {len(data.y_test)} held out {reached:.1%}"
-    print(f"trained on {len(data.y)} digits; {held_out}")
-    return [_plot_digits(model, data.X_test, data.y_test, history, out / "digits.png")]
+    folder = out / "digits"
+    pictures = _trained(folder, f"--data digits --layers 64 --seed {seed}")
+    model = load(folder / "model.npz")
+    data = digits(rng=seed)
+    return [*pictures, _plot_digits(model, data.X_test, data.y_test, out / "digits.png")]
+
+
+def _trained(folder: Path, chosen: str) -> list[Path]:
+    """The pictures of a training on the command line."""
+    arguments = ["train", *chosen.split(), "--out", str(folder)]
+    print(f"$ python -m nn {shlex.join(arguments)}", flush=True)
+    train.run(parser().parse_args(arguments))
+    return sorted([*folder.glob("*.png"), *folder.glob("*.svg")])
 
 
 def _drawing(value: Value, path: Path) -> list[Path]:
@@ -148,49 +134,20 @@ def _drawing(value: Value, path: Path) -> list[Path]:
     return [Path(draw(value).save(path.with_suffix(".svg")))]
 
 
-def _plot_moons(model: MLP, X: np.ndarray, y: np.ndarray, path: Path) -> Path:
-    from matplotlib import pyplot as plt
-
-    low, high = X.min(axis=0) - 0.4, X.max(axis=0) + 0.4
-    across, up = np.linspace(low[0], high[0], 70), np.linspace(low[1], high[1], 60)
-    grid = np.stack(np.meshgrid(across, up), axis=-1)
-    score = predict(model, grid.reshape(-1, 2)).reshape(len(up), len(across))
-    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    levels = np.linspace(-3.0, 3.0, 25)
-    filled = axes.contourf(across, up, score, levels, cmap="PuOr", extend="both", alpha=0.8)
-    axes.contour(across, up, score, [-1.0, 0.0, 1.0], colors="black", linestyles=["--", "-", "--"])
-    for label, colour in ((-1, "#b35806"), (1, "#542788")):
-        points = X[y == label]
-        axes.scatter(*points.T, color=colour, edgecolor="white", label=f"class {label:+d}")
-    figure.colorbar(filled, label="output of the network", ticks=range(-3, 4))
-    axes.set(
-        title="Two moons: decision boundary (solid) and margins (dashed)",
-        xlabel="x[0]",
-        ylabel="x[1]",
-    )
-    axes.set_aspect("equal")
-    axes.legend(loc="upper right")
-    return _saved(figure, path)
-
-
-def _plot_digits(model: MLP, X: np.ndarray, y: np.ndarray, history: History, path: Path) -> Path:
+def _plot_digits(model: Any, X: np.ndarray, y: np.ndarray, path: Path) -> Path:
     from matplotlib import pyplot as plt
 
     guesses = predict(model, X).argmax(axis=1)
-    wrong, right = np.flatnonzero(guesses != y)[:6], np.flatnonzero(guesses == y)
-    shown = [*right[: 18 - len(wrong)], *wrong]
-    figure = plt.figure(figsize=(10, 4), layout="constrained")
-    halves: Any = figure.subfigures(1, 2, width_ratios=(1, 1.25))
+    wrong, right = np.flatnonzero(guesses != y)[:8], np.flatnonzero(guesses == y)
+    shown = [*right[: 24 - len(wrong)], *wrong]
+    figure = plt.figure(figsize=(10.5, 4), layout="constrained")
+    halves: Any = figure.subfigures(1, 2, width_ratios=(1.15, 1))
     left, right_half = halves
-    axes = left.subplots()
-    epochs = range(1, len(history["loss"]) + 1)
-    axes.plot(epochs, history["accuracy"], "o-", color="#b35806", label="training")
-    axes.plot(epochs, history["val_accuracy"], "s-", color="#542788", label="held out")
-    axes.set(title="Handwritten digits", xlabel="epoch", ylabel="accuracy", ylim=(None, 1.005))
-    axes.legend(loc="lower right")
-    axes.grid(alpha=0.3)
+    plot_weights(model.layers[0], left.subplots(), shape=(8, 8)).set(
+        title="Weights of the 64 hidden neurons", xlabel=""
+    )
     right_half.suptitle("Held-out digits, and what the network reads (red: wrong)")
-    for index, cell in zip(shown, right_half.subplots(3, 6).flat, strict=True):
+    for index, cell in zip(shown, right_half.subplots(4, 6).flat, strict=True):
         cell.imshow(X[index].reshape(8, 8), cmap="gray_r")
         miss = guesses[index] != y[index]
         note = f"{guesses[index]} (is {y[index]})" if miss else str(guesses[index])

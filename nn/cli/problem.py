@@ -60,7 +60,7 @@ PRESETS = {
     "sine": Preset(data.sine, epochs=200, lr=0.02, noise=0.1),
     "linear": Preset(data.linear, (), epochs=60, lr=0.03, noise=0.1),
     "digits": Preset(
-        data.digits, (64,), "relu", 20, 0.005, share=1 / 3, drawn=False,
+        data.digits, (64,), "relu", 40, 0.003, share=1 / 3, drawn=False,
     ),
     "iris": Preset(
         data.iris, (16,), epochs=60, share=1 / 3, scaled=True, drawn=False, classes=_IRISES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +35,6 @@ def run(options: argparse.Namespace) -> int:
     steps = optimizer(options, model, of)
     y, y_val = of.targets(of.y, loss), of.targets(of.y_val, loss)
     _tell(of, model, loss, f"{type(steps).__name__}, lr {steps.lr:g}")
-    best = _Best(model, options.patience) if options.patience else None
     history = fit(
         model, loss, of.X, y,
         epochs=options.epochs or of.preset.epochs,
@@ -42,26 +42,28 @@ def run(options: argparse.Namespace) -> int:
         optimizer=steps,
         rng=np.random.default_rng([options.seed, 2]),
         validation=(of.X_val, y_val) if len(y_val) else None,
+        metric="r2" if of.classes is None else "accuracy",
+        patience=options.patience,
         progress=not options.quiet,
-        callbacks=[best] if best is not None else [],
     )  # fmt: skip
-    if best is not None:
-        print(best.restored(), flush=True)
-    told = {key: list(map(float, line)) for key, line in history.items() if _means(key, of)}
-    last = f"epoch {len(told['loss'])}:"
-    print(last, ", ".join(f"{key} {line[-1]:.4g}" for key, line in told.items()))
+    told = {key: list(map(float, line)) for key, line in history.items()}
+    if not told.get("loss"):
+        raise KeyboardInterrupt
+    print(f"epoch {len(told['loss'])}: {', '.join(f'{k} {v[-1]:.4g}' for k, v in told.items())}")
+    if options.patience and not history.interrupted:
+        losses = told.get("val_loss", told["loss"])
+        best = int(np.argmin(losses))
+        print(f"kept the parameters of epoch {best + 1}, with the least loss, {losses[best]:.4g}")
     print(f"training    {_score(of, model, of.X, y, of.y)}")
     if len(y_val):
         print(f"validation  {_score(of, model, of.X_val, y_val, of.y_val)}")
     if options.out is not None:
         for path in _write(options, of, model, loss, told):
             print(f"wrote {path}")
+    if history.interrupted:
+        print("python -m nn train: interrupted; this is what was learnt before", file=sys.stderr)
+        return 130
     return 0
-
-
-def _means(key: str, of: Problem) -> bool:
-    """Whether a list of the history means something: accuracy is of classes only."""
-    return of.classes is not None or "accuracy" not in key
 
 
 def _tell(of: Problem, model: MLP, loss: str, steps: str) -> None:
@@ -83,28 +85,6 @@ def _score(of: Problem, model: Module, X: Array, y: Array, raw: Array) -> str:
     error = unit * float(np.sqrt(np.mean((said - raw) ** 2)))
     score = f"R² {r2_score(raw, said):.4f}, " if len(raw) > 1 else ""
     return f"{score}root mean squared error {error:.4g}"
-
-
-class _Best:
-    """Stops after some epochs without a lower loss, and remembers the parameters of the lowest."""
-
-    def __init__(self, model: Module, patience: int):
-        self.model, self.patience = model, patience
-        self.loss, self.epoch, self.stopped = np.inf, 0, False
-        self.state = model.state_dict()
-
-    def __call__(self, epoch: int, history: History) -> bool:
-        loss = history["val_loss" if "val_loss" in history else "loss"][-1]
-        if loss < self.loss:
-            self.loss, self.epoch, self.state = loss, epoch, self.model.state_dict()
-        self.stopped = epoch - self.epoch >= self.patience
-        return self.stopped
-
-    def restored(self) -> str:
-        """What was done, after the best parameters were given back."""
-        self.model.load_state_dict(self.state)
-        why = "stopped early; " if self.stopped else ""
-        return f"{why}kept the parameters of epoch {self.epoch}, with a loss of {self.loss:.4g}"
 
 
 # -- files -------------------------------------------------------------------------------------
@@ -235,4 +215,4 @@ def _picture(path: Path, plot: Callable[[Any], object]) -> None:
         ) from missing
     figure = Figure(figsize=(7.0, 5.2), layout="constrained")
     plot(figure.subplots())
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, bbox_inches="tight")

@@ -105,7 +105,7 @@ def mean_loss(model: Module, loss: Loss, X: Array, y: Array) -> Callable[[], flo
 
 def listed(prediction: Any) -> Sequence[Any]:
     """The outputs as a list; a model of one's own may give a single Value."""
-    return [prediction] if isinstance(prediction, Value) else prediction  # type: ignore[no-any-return]
+    return [prediction] if isinstance(prediction, Value) else prediction
 
 
 def _hooked(model: Module) -> bool:

@@ -254,4 +254,4 @@ def _tiles(images: Array, columns: int = 0) -> Array:
 
 
 def _ticks(n: int) -> range:
-    return range(0, n, max(1, math.ceil(n / 16)))
+    return range(0, n, max(1, math.ceil(n / 12)))

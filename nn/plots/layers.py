@@ -259,7 +259,7 @@ def _is_linear(module: Pointwise) -> bool:
 
 
 def _said(kind: str, numbers: Array, saturation: float) -> str:
-    text = f"mean {numbers.mean():.2f}, std {numbers.std():.2f}"
+    text = f"mean {round(float(numbers.mean()), 2) + 0.0:.2f}, std {numbers.std():.2f}"
     if kind in _SATURATED:
         low, high = _SATURATED[kind]
         middle, half = (low + high) / 2, (high - low) / 2

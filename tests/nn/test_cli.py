@@ -124,7 +124,8 @@ def test_the_folder_has_model_history_and_pictures(tmp_path, capsys):
     with (out / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(rows[0])
+    assert list(rows[0])[:3] == ["epoch", "loss", "accuracy"]
+    assert {"val_loss", "val_accuracy"} <= set(rows[0])
     assert f"epoch 2: loss {float(rows[-1]['loss']):.4g}" in said
     assert (out / "boundary.png").read_bytes()[:4] == b"\x89PNG"
     assert "<svg" in (out / "network.svg").read_text()
@@ -189,7 +190,7 @@ def test_patience_stops_and_keeps_the_best(tmp_path, capsys):
     arguments += ["--lr", "3", "--patience", "3", "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    epoch = int(re.search(r"stopped early; kept the parameters of epoch (\d+)", out).group(1))
+    epoch = int(re.search(r"^kept the parameters of epoch (\d+)", out, re.M).group(1))
     with (tmp_path / "out" / "history.csv").open() as file:
         losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
     assert int(np.argmin(losses)) + 1 == epoch
@@ -343,6 +344,27 @@ def test_a_training_that_diverges_writes_nothing_and_ends_with_1(tmp_path, refus
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_learnt_before_an_interrupt_is_kept(tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        history = nn.fit(*arguments, **{**options, "epochs": 1})
+        history.interrupted = True
+        return history
+
+    monkeypatch.setattr("nn.cli.train.fit", interrupted)
+    assert main(["train", *QUICK, "--out", str(tmp_path / "out")]) == 130
+    out, err = capsys.readouterr()
+    assert "epoch 1:" in out
+    assert (tmp_path / "out" / "model.npz").exists()
+    assert err.count("\n") == 1
+    assert "interrupted" in err
+
+
+def test_an_interrupt_before_the_first_epoch_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("nn.cli.train.fit", lambda *_, **__: nn.History())
+    assert main(["train", *QUICK, "--out", str(tmp_path / "out")]) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interrupt_ends_with_130(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
@@ -469,3 +491,30 @@ def test_bench_without_pytorch_says_so(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["bench", "--n", "16", "--layers", "2", "--rounds", "1"]) == 0
     assert "PyTorch: not installed" in capsys.readouterr().out
+
+
+# --- demo ----------------------------------------------------------------------------------------
+
+
+def test_the_demo_writes_the_pictures_that_it_names(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    from nn import demo
+
+    trained_with = []
+    right = demo.train.run
+
+    def quickly(options):
+        trained_with.append(options.data)
+        options.epochs = 1
+        return right(options)
+
+    monkeypatch.setattr(demo.train, "run", quickly)
+    out = tmp_path / "with a space"
+    assert main(["demo", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert trained_with == ["moons", "digits"]
+    named = re.findall(r"^  (.*\.(?:png|svg))$", said, re.M)
+    assert len(named) >= 8
+    assert {str(path) for path in out.rglob("*") if path.suffix in (".png", ".svg")} == set(named)
+    assert "$ python -m nn train --data digits" in said
