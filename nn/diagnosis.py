@@ -15,7 +15,7 @@ def source_of_value(model: Module, root: Value) -> str:
     """The first node, parents before children, whose number is not finite, in words."""
     for node in topological(root):
         if not math.isfinite(node.data):
-            return f"the first number that is not finite is {node.data}, {_maker(model, node)}"
+            return f"the first number that is not finite is {node.data}, {_origin(model, node)}"
     return ""
 
 
@@ -27,7 +27,7 @@ def source_of_adjoint(model: Module, root: Value) -> str:
         adjoint = found[node]
         if not math.isfinite(adjoint):
             user = users.get(node)
-            through = f", by way of {_maker(model, user)}" if user is not None else ""
+            through = f", by way of {_made(user)}" if user is not None else ""
             return (
                 f"the first adjoint that is not finite is {adjoint}, at {_called(model, node)}"
                 f"{through}"
@@ -37,26 +37,26 @@ def source_of_adjoint(model: Module, root: Value) -> str:
     return ""
 
 
-def _maker(model: Module, node: Value) -> str:
-    if node.op is None:
-        return _called(model, node)
+def _origin(model: Module, node: Value) -> str:
+    return f"made by {_made(node)}" if node.op is not None else _called(model, node)
+
+
+def _made(node: Value) -> str:
+    """The op that has made a node, the layer, and its label there."""
+    name = node.op.name if node.op is not None else "nothing"
     label = f" ({node.label})" if node.label else ""
-    return f"made by {node.op.name} in {_place(node)}{label}"
+    return f"{name} in {node.scope.path if node.scope else 'the loss'}{label}"
 
 
 def _called(model: Module, node: Value) -> str:
     if node.op is not None:
-        return f"the result of {node.op.name} in {_place(node)}"
+        return f"the result of {_made(node)}"
     for name, member in model.named_parameters():
         for index, value in np.ndenumerate(np.asarray(member, dtype=object)):
             if value is node:
                 where = f"[{', '.join(map(str, index))}]" if index else ""
                 return f"the parameter {name}{where}"
     return f"the constant {node.label or repr(node.data)}"
-
-
-def _place(node: Value) -> str:
-    return node.scope.path if node.scope else "the loss"
 
 
 def names(model: Module, values: list[Value]) -> str:

@@ -167,19 +167,19 @@ class Compiled:
 
     Args:
         eager: the same steps by the engine.
-        validates: whether ``measure`` will be called; that takes a program of its own.
+        measured: what ``measure`` will be called with, if at all; that takes its own program.
 
     Raises:
         TraceError: if the model or the loss cannot be compiled.
     """
 
-    def __init__(self, eager: Eager, validates: bool = False):
+    def __init__(self, eager: Eager, measured: Samples | None = None):
         self.eager, self.task = eager, eager.task
         modules = self.task.model.modules()
         if any(getattr(module, "_hooks", None) is not None for module in modules):
             raise TraceError("a module has hooks, which a compiled program would not call.")
         self.training = _Kernel(self.task, eager.data)
-        self.evaluation = _Kernel(self.task, eager.data) if validates else None
+        self.evaluation = None if measured is None else _Kernel(self.task, measured)
         self.grad = np.zeros(len(self.task.optimizer.parameters))
         self.read()
 
@@ -207,7 +207,7 @@ class Compiled:
 
     def step(self, batch: Array, when: str) -> tuple[float, Array]:
         """Update the parameters once; see ``Steps``."""
-        total, outputs, gradient = self.training.run(self.eager.data, batch, self.data)
+        total, outputs, gradient = self.training.run(batch, self.data)
         if math.isfinite(total) and finite(gradient):
             grad = self.training.spread(gradient, len(self.data)) / len(batch)
         else:
@@ -232,8 +232,8 @@ class Compiled:
 
     def measure(self, data: Samples, rows: Array) -> tuple[float, Array]:
         """The sum of the weighted losses of samples, and the outputs, in evaluation mode."""
-        if self.evaluation is not None:
-            total, outputs, _ = self.evaluation.run(data, rows, self.data)
+        if self.evaluation is not None and self.evaluation.data is data:
+            total, outputs, _ = self.evaluation.run(rows, self.data)
             if math.isfinite(total) and finite(outputs):
                 return total, outputs
         self.write()
@@ -241,17 +241,18 @@ class Compiled:
 
 
 class _Kernel:
-    """The compiled loss and outputs of a batch, with the gradients of the sum of the losses."""
+    """The compiled losses and outputs of samples, with the gradients of the sum of the losses."""
 
     def __init__(self, task: Task, data: Samples):
         model, loss = task.model, task.loss
-        self.task, self.example = task, data
-        self.classes = 0
+        self.task, self.data = task, data
         y = data.y
         if loss is cross_entropy and y.dtype.kind in "iu" and y.ndim == 1:
             with no_grad():
-                self.classes = len(listed(model(data.inputs(0))))
-        self.prepared: tuple[Samples | None, Array] = (None, np.zeros(0))
+                y = np.eye(len(listed(model(data.inputs(0)))))[y]
+        self.columns = [data.X, y.astype(np.float64)]
+        if data.weight is not None:
+            self.columns.append(data.weight)
 
         def sample(x: Any, t: Any, *weight: Any) -> tuple[Value, list[Value]]:
             prediction = model(list(x))
@@ -260,21 +261,21 @@ class _Kernel:
                 each = factor * each
             return each, [output.detach() for output in listed(prediction)]
 
-        self.program = compile(sample, in_axes=(0,) * (2 + (data.weight is not None)), reduce=None)
+        self.program = compile(sample, in_axes=(0,) * len(self.columns), reduce=None)
 
     def read(self) -> None:
         """Take the parameters from the model, and compile anew if something else has changed."""
-        self.flat = self.program.flat(*(each[:1] for each in self._columns(self.example)))
+        self.flat = self.program.flat(*(column[:1] for column in self.columns))
         place = {id(value): i for i, value in enumerate(self.flat.values)}
         own = np.array([place.get(id(value), -1) for value in self.task.optimizer.parameters])
         self.known = np.flatnonzero(own >= 0)
         self.place = own[self.known]
 
-    def run(self, data: Samples, rows: Array, numbers: Array) -> tuple[float, Array, Array]:
-        """(the sum of the losses, outputs, gradients) with these numbers as parameters."""
+    def run(self, rows: Array, numbers: Array) -> tuple[float, Array, Array]:
+        """(the sum of the losses, outputs, gradients) of samples, for these parameters."""
         n = len(rows)
         self.flat.parameters[self.place] = numbers[self.known]
-        columns = [each[rows].reshape(n, -1).T for each in self._columns(data)]
+        columns = [column[rows].reshape(n, -1).T for column in self.columns]
         (losses, *found), gradient = self.flat.run(columns, n)
         outputs = np.empty((len(found), n))
         for row, output in zip(outputs, found, strict=True):
@@ -288,15 +289,6 @@ class _Kernel:
         grad = np.zeros(n)
         grad[self.known] = gradient[self.place]
         return grad
-
-    def _columns(self, data: Samples) -> list[Array]:
-        if self.prepared[0] is not data:
-            y = np.eye(self.classes)[data.y] if self.classes else data.y.astype(np.float64)
-            self.prepared = data, y
-        weight = data.weight
-        if self.example.weight is not None and weight is None:
-            weight = np.ones(len(data))
-        return [data.X, self.prepared[1], *([] if weight is None else [weight])]
 
 
 def refuse_update(task: Task, data: Array, when: str) -> NoReturn:

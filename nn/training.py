@@ -172,7 +172,8 @@ def fit(
         outputs = _checked(task, data, compile)
         if len(measured_rows):
             _checked(task, measured, True)
-        steps = _steps(task, data, history, compile, len(measured_rows) > 0)
+        evaluated = measured if len(measured_rows) else None
+        steps = _steps(task, data, evaluated, history, compile)
     measure = score(metric, function, outputs, data.y)
     bar = reporter(progress, epochs, len(history.epochs), len(rows))
     note = ""
@@ -223,7 +224,8 @@ def fit(
         if stopper is not None and restore_best:
             with held():
                 stopper.restore()
-            note = f"best epoch {stopper.best_epoch}" if stopper.exhausted else ""
+            if stopper.exhausted:
+                note = f"stopped early; best is epoch {stopper.best_epoch}"
             steps.read()
     except KeyboardInterrupt:
         history.interrupted = True
@@ -263,13 +265,15 @@ def _checked(task: Task, data: Samples, all_targets: bool) -> int:
     return len(listed(prediction))
 
 
-def _steps(task: Task, data: Samples, history: History, compiled: bool, validates: bool) -> Steps:
+def _steps(
+    task: Task, data: Samples, measured: Samples | None, history: History, compiled: bool
+) -> Steps:
     """Compiled steps, or eager ones if that cannot be."""
     eager = Eager(task, data)
     if not compiled:
         return eager
     try:
-        steps = Compiled(eager, validates)
+        steps = Compiled(eager, measured)
     except (TraceError, TypeError, ValueError, IndexError) as problem:
         history.reason = f"{type(problem).__name__}: {problem}"
         return eager
