@@ -2,7 +2,7 @@
 
 # The Python that .venv is made with; to change it later, `make clean` first.
 PYTHON ?= python3
-# Extra arguments for what demo, test, coverage, mutants or bench runs.
+# Extra arguments for what demo, lab, notebooks, test, coverage, mutants or bench runs.
 ARGS ?=
 
 VENV := .venv
@@ -10,7 +10,7 @@ RUN  := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format types coverage mutants fuzz bench clean
+.PHONY: help demo lab test notebooks dev lint format types coverage mutants fuzz bench clean
 # Two installations into one environment must not run at the same time, even under `make -j`.
 .NOTPARALLEL:
 
@@ -20,8 +20,14 @@ help:      ## show this list
 demo: $(VENV)/.demo      ## train a small network and write its pictures to out/
 	$(RUN) -m nn demo --out out $(ARGS)
 
+lab: $(VENV)/.notebooks  ## open the notebooks in JupyterLab
+	$(RUN) -m jupyterlab notebooks $(ARGS)
+
 test: $(VENV)/.test      ## run the tests; for pytest options: make test ARGS="-k word"
 	$(RUN) -m pytest $(ARGS)
+
+notebooks: $(VENV)/.notebooks  ## run the notebooks' scripts, notebooks/src/, and keep their outputs
+	$(RUN) notebooks/build.py $(ARGS)
 
 dev: $(VENV)/.dev        ## install everything that a contributor needs
 
@@ -51,19 +57,20 @@ bench: $(VENV)/.bench    ## measure the engine beside others
 
 clean:     ## remove everything that was made here, .venv and out/ too
 	rm -rf $(VENV) out build dist mutants .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -prune -exec rm -rf {} +
 
 # When its Python is gone, as after an upgrade of the system, an environment counts for nothing.
-$(shell test -x $(RUN) || rm -f $(VENV)/.pip $(VENV)/.demo $(VENV)/.test $(VENV)/.dev $(VENV)/.bench)
+$(shell test -x $(RUN) || rm -f $(VENV)/.pip $(VENV)/.demo $(VENV)/.notebooks $(VENV)/.test $(VENV)/.dev $(VENV)/.bench)
 
 # A stamp says which extra is installed, and is older than pyproject.toml once that has changed.
 # A larger extra contains the smaller ones, so it stamps for them as well.
 CONTAINS_demo  := demo
+CONTAINS_notebooks := notebooks demo
 CONTAINS_test  := test demo
-CONTAINS_dev   := dev test demo
+CONTAINS_dev   := dev test notebooks demo
 CONTAINS_bench := bench
 
-$(VENV)/.demo $(VENV)/.test $(VENV)/.dev $(VENV)/.bench: $(VENV)/.pip pyproject.toml
+$(VENV)/.demo $(VENV)/.notebooks $(VENV)/.test $(VENV)/.dev $(VENV)/.bench: $(VENV)/.pip pyproject.toml
 	@echo "Installing the packages for '$(@:$(VENV)/.%=%)' into $(VENV) (this may take a minute or two) ..."
 	@$(RUN) -m pip install --quiet --editable ".[$(@:$(VENV)/.%=%)]"
 	@touch $(CONTAINS_$(@:$(VENV)/.%=%):%=$(VENV)/.%)
