@@ -133,12 +133,14 @@ def name_adjoints(program: VectorProgram, adjoint_of: dict[int, int]) -> None:
     for name in program.names.values():
         names.new(name)
     for number, adjoint in sorted(adjoint_of.items()):
-        if isinstance(adjoint, float) or adjoint in program.names or adjoint < program.forward:
+        if isinstance(adjoint, float) or adjoint in program.names:
             continue
         name = program.names.get(number, "")
         if re.fullmatch(r"z\d*", name):
+            # It may have been computed on the way forward, as a - y of a squared error is.
             program.names[adjoint] = names.new(f"d{name[1:]}")
-            program.notes[adjoint] = f"∂L/∂{name}"
+            forward = f" = {program.notes[adjoint]}" if adjoint in program.notes else ""
+            program.notes[adjoint] = f"∂L/∂{name}{forward}"
     for index, operand in program.gradients:
         if isinstance(operand, float) or operand in program.names:
             continue

@@ -68,6 +68,11 @@ class _Atom:
         return self.text if fits else rf"\left({self.text}\right)"
 
 
+def _named(symbol: str) -> _Atom:
+    """The atom of a name; one with an exponent already takes no other without parentheses."""
+    return _Atom(symbol, 3 if "^" in symbol else 4)
+
+
 class _Matrices:
     """The formulas of a vector program: matrices by their names, ⊙ element by element."""
 
@@ -90,7 +95,7 @@ class _Matrices:
             name = self.program.names.get(number)
             source = each.kind in (vector.PARAMETER, vector.INPUT, vector.CONSTANT)
             if source:
-                self.text[number] = _Atom(self._name(name) if name else f"C_{{{number}}}")
+                self.text[number] = _named(self._name(name) if name else f"C_{{{number}}}")
                 continue
             moved = each.kind in (vector.LIFT, vector.FILL, vector.ACCESS)
             if not name and (moved or self.uses.get(number, 0) == 1):
@@ -100,7 +105,7 @@ class _Matrices:
                 continue
             symbol = self._name(name) if name else f"v_{{{number}}}"
             found.append(f"{symbol} &= {formula.text}")
-            self.text[number] = _Atom(symbol)
+            self.text[number] = _named(symbol)
         return found
 
     @staticmethod
@@ -124,8 +129,8 @@ class _Matrices:
         args = [self._arg(arg) for arg in each.args]
         if each.kind == vector.CONTRACT:
             a, b = args
-            first = rf"{{{a:4}}}^\top" if each.data == "tn" else f"{a:2}"
-            second = rf"{{{b:4}}}^\top" if each.data == "nt" else f"{b:3}"
+            first = rf"{{{a:3}}}^\top" if each.data == "tn" else f"{a:2}"
+            second = rf"{{{b:3}}}^\top" if each.data == "nt" else f"{b:3}"
             return _Atom(rf"{first} \, {second}", 2)
         if each.kind == vector.MAP:
             assert each.op is not None

@@ -42,7 +42,7 @@ def compile(
     written out as source, which is kept for arguments of the same structure::
 
         >>> from autograd import Value, compile, tanh
-        >>> w, b = Value(2.0), Value(-1.0)
+        >>> w, b = Value(2.0, "w"), Value(-1.0, "b")
         >>> neuron = compile(lambda x: tanh(w * x + b), in_axes=0)
         >>> neuron([0.5, 1.0])
         array([0.        , 0.76159416])

@@ -292,10 +292,14 @@ class NetworkExplanation:
                 continue
             with contextlib.suppress(NoMatrices):
                 self.forward += form.forward(layer)
-            try:
-                self.backward[:0] = form.backward(layer, wanted)
-            except NoMatrices:
-                self.backward[:0] = grouped(self._equations.chain(own & wanted.keys()))
+            rows: list[MatrixEquation | Group] = []
+            for make, about in form.backward(layer, wanted):
+                try:
+                    rows.append(make(layer))
+                except NoMatrices:
+                    known = [node for node in about if node in ledger]
+                    rows += grouped([self._equations[node] for node in known])
+            self.backward[:0] = rows
             for node in own:
                 wanted.pop(node, None)
         if wanted:

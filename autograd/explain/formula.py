@@ -240,6 +240,10 @@ class Name(Formula):
         name = self._text()
         return f"∂{self.by}/∂{name}" if self.by else name
 
+    def _binding(self, style: Style) -> int:
+        # What has an exponent already takes no other one without parentheses.
+        return 3 if style.latex and self.layer is not None else 4
+
     def _text(self) -> str:
         layer = "" if self.layer is None else f"⁽{str(self.layer).translate(_SUPER)}⁾"
         call = "" if self.coordinates[-1] is None else f"[{self.coordinates[-1]}]"

@@ -86,7 +86,7 @@ class Combined(Formula):
 
     def _show(self, style: Style) -> str:
         level = 3 if self.kind == "⊙" else 4
-        texts = [part.show(style, level) for part in self.parts]
+        texts = [part.show(style, 3 if isinstance(part, Name) else level) for part in self.parts]
         if self.transposed is not None:
             place = self.transposed
             if style.latex and "^" in texts[place]:
@@ -364,13 +364,21 @@ class MatrixForm:
         nodes = {node for row in weights for node in row} | set(biases)
         return {node for node in nodes if node in self._equations.ledger}
 
-    def backward(self, layer: int, wanted: Collection[Value]) -> list[MatrixEquation]:
-        """δ of the layer, and the gradients of its weights and biases if one of them is wanted."""
-        found = [self.delta(layer)]
-        if any(node in wanted for row in self._weights(layer) for node in row):
-            found.append(self.weight(layer))
-        if any(node in wanted for node in self._biases(layer)):
-            found.append(self.bias(layer))
+    def backward(
+        self, layer: int, wanted: Collection[Value]
+    ) -> list[tuple[Callable[[int], MatrixEquation], list[Value]]]:
+        """What gives δ of the layer, ∂L/∂W and ∂L/∂b, each with the nodes that it is about.
+
+        The latter two only if a weight, or a bias, is wanted.
+        """
+        weights = [node for row in self._weights(layer) for node in row]
+        biases = self._biases(layer)
+        found: list[tuple[Callable[[int], MatrixEquation], list[Value]]]
+        found = [(self.delta, [z for call in self._names.layers[layer] for z in call])]
+        if any(node in wanted for node in weights):
+            found.append((self.weight, weights))
+        if any(node in wanted for node in biases):
+            found.append((self.bias, biases))
         return found
 
     def _weights(self, layer: int) -> list[list[Value]]:
@@ -430,6 +438,8 @@ class MatrixForm:
 
     def _vectors(self, layer: int, calls: list[list[tuple[Name, Formula]]]) -> MatrixEquation:
         """The equation that the entries make up, in every call."""
+        if not calls[0][0][0].indices:
+            raise NoMatrices(calls[0][0][0])  # a neuron on its own
         tensors = []
         for pairs in calls:
             call = pairs[0][0].coordinates[-1]

@@ -547,3 +547,18 @@ def test_explanations_can_be_copied_along_with_their_graph():
     x = Value(2.0, label="x")
     explanation = explain(x * x, x)
     assert copy.deepcopy(explanation).text() == explanation.text()
+
+
+def test_a_name_with_an_exponent_is_set_in_parentheses_before_another():
+    model = nn.MLP(1, [1, 1], "tanh", rng=0)
+    (z,) = model([0.5])
+    latex = explain(z.square() * z, wrt=model.layers[1].bias[0]).latex()
+    assert r"\left(z^{(2)}_{1}\right)^{2}" in latex
+
+
+def test_what_has_a_matrix_form_keeps_it_where_the_rest_has_none():
+    model = nn.MLP(2, [3, 2], "tanh", rng=0)
+    z = model([1.0, 2.0])
+    text = lines(explain(z[0] ** 2 + z[1].square() * z[0], wrt=model))
+    assert "δ⁽²⁾₂ = 2 · z⁽²⁾₁ · z⁽²⁾₂" in text
+    assert "∂L/∂W⁽²⁾ = δ⁽²⁾ a⁽¹⁾ᵀ" in text
