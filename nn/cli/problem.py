@@ -252,13 +252,13 @@ def _split(
     except ValueError:
         if classes is None:
             raise Refused(
-                f"{name} has {len(X)} samples, too few to hold some out; see --validation 0."
+                f"{name} has {plural(len(X), 'sample')}, too few to hold some out; see --validation 0."
             ) from None
         try:
             parts = data.train_test_split(X, y, rng=rng, **options)
         except ValueError:
             raise Refused(
-                f"{name} has {len(X)} samples, too few to hold some out; see --validation 0."
+                f"{name} has {plural(len(X), 'sample')}, too few to hold some out; see --validation 0."
             ) from None
         notes.append("a class is too rare to be in both parts: samples are held out at random")
     X, X_val, y, y_val = parts
