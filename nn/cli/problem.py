@@ -246,20 +246,17 @@ def _split(
     if share == 0.0:
         return Problem(name, X, y, X[:0], y[:0], preset, classes, names)
     notes = []
-    options: dict[str, Any] = {"test_size": share}
+    few = f"{name} has {plural(len(X), 'sample')}, too few to hold some out; see --validation 0."
+    options: dict[str, Any] = {"test_size": share, "rng": rng}
     try:
-        parts = data.train_test_split(X, y, rng=rng, **options, stratify=y if classes else None)
+        parts = data.train_test_split(X, y, stratify=y if classes else None, **options)
     except ValueError:
         if classes is None:
-            raise Refused(
-                f"{name} has {plural(len(X), 'sample')}, too few to hold some out; see --validation 0."
-            ) from None
+            raise Refused(few) from None
         try:
-            parts = data.train_test_split(X, y, rng=rng, **options)
+            parts = data.train_test_split(X, y, **options)
         except ValueError:
-            raise Refused(
-                f"{name} has {plural(len(X), 'sample')}, too few to hold some out; see --validation 0."
-            ) from None
+            raise Refused(few) from None
         notes.append("a class is too rare to be in both parts: samples are held out at random")
     X, X_val, y, y_val = parts
     return Problem(name, X, y, X_val, y_val, preset, classes, names, notes=notes)
