@@ -128,8 +128,8 @@ my_derivation = {
 verify(L, my_derivation)
 
 # %% [markdown]
-# Change the last line until every row has its ✓. The solution is in the folded cell below: click on
-# the three dots or the blue bar to open it.
+# Change the last line of the derivation until every row has its ✓. The solution is in the next
+# cell, folded in JupyterLab: click on its three dots to open it.
 
 # %% jupyter={"source_hidden": true}
 # a reaches L along three ways: through s as a factor of b, through s as a summand, and directly,

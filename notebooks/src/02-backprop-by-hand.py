@@ -164,7 +164,8 @@ d1 = (W2.T @ d2) * z1 * (1 - z1)
 verify(loss, {"layers.1.weight": np.outer(d2, a1), "layers.0.weight": np.outer(d1, x)}, net)
 
 # %% [markdown]
-# Mend the line of `d1` and run the cell again. The solution is in the folded cell below.
+# Mend the line of `d1` and run the cell again. The solution is in the next cell, folded in
+# JupyterLab.
 
 # %% jupyter={"source_hidden": true}
 # The slope of the sigmoid in terms of its output is a (1 - a); z (1 - z) is that of nothing.

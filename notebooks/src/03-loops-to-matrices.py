@@ -25,28 +25,31 @@ import nn
 from autograd import draw, explain, mean, verify
 
 # %% [markdown]
-# ## A small network, as scalars
+# ## A small network
 #
-# Two inputs, two hidden neurons with a sigmoid, two linear outputs, half the squared error. The
-# frames are the layers; every box in them is one number.
+# Two inputs, two hidden neurons with a sigmoid, two linear outputs, half the squared error. Here is
+# one box for each neuron; `draw(loss)` shows every scalar.
 
 # %%
 model = nn.MLP(2, [2, 2], "sigmoid", rng=0)
 loss = nn.half_squared_error(model([1.0, -0.5]), [1.0, 0.0])
 loss.label = "L"
 loss.backward()
-draw(loss)
+draw(loss, max_nodes=12)
 
 # %% [markdown]
 # ## One weight
 #
 # Ask for the gradient of one weight of the first layer, $w^{(1)}_{21}$: it leads *to* neuron 2 and
 # comes *from* input 1. `explain` follows the arrows from it to the loss and writes down what it
-# finds, with the numbers below. Indices count from 1, as in books.
+# finds, with the numbers below. Indices count from 1, as in books. The drawing shows the part of
+# the graph that the gradient comes through.
 
 # %%
 weight = model.layers[0].weight[1, 0]
-print(explain(loss, wrt=weight))
+explanation = explain(loss, wrt=weight)
+print(explanation)
+explanation.draw()
 
 # %% [markdown]
 # Read the second formula once more: $\delta^{(1)}_j = \big(\sum_k
@@ -137,7 +140,7 @@ D1 = (D2 @ W2.T) * (1 - A1**2)
 verify(batch, {"layers.1.weight": D2.T @ A1, "layers.0.weight": D1.T @ np.array(X)}, classifier)
 
 # %% [markdown]
-# The solution is in the folded cell below.
+# The solution is in the next cell, folded in JupyterLab.
 
 # %% jupyter={"source_hidden": true}
 # The loss is the mean over 4 samples: each δ carries 1/4. And going back, a row δᵀ meets W, not Wᵀ:

@@ -127,7 +127,7 @@ my_derivation = {
 verify(loss, my_derivation)
 
 # %% [markdown]
-# The solution is in the folded cell below.
+# The solution is in the next cell, folded in JupyterLab.
 
 # %% jupyter={"source_hidden": true}
 # From L to a lie two slopes: σ(-y a), that of softplus, and -y.

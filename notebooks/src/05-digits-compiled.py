@@ -161,7 +161,7 @@ claims = {
 verify(loss, claims, model)
 
 # %% [markdown]
-# The solution is in the folded cell below.
+# The solution is in the next cell, folded in JupyterLab.
 
 # %% jupyter={"source_hidden": true}
 # What the second layer received is a1, not z1.

@@ -204,7 +204,7 @@ verify(
 )
 
 # %% [markdown]
-# The solution is in the folded cell below.
+# The solution is in the next cell, folded in JupyterLab.
 
 # %% jupyter={"source_hidden": true}
 # Without the ½ the square leaves its 2.

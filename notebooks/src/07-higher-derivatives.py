@@ -117,13 +117,13 @@ descent = [start]
 for _ in range(400):
     descent.append(descent[-1] - 0.008 * grad(valley)(descent[-1]))
 
-across, up = np.meshgrid(np.linspace(-1.6, 1.6, 120), np.linspace(-0.9, 1.9, 100))
+across, up = np.meshgrid(np.linspace(-1.6, 1.6, 120), np.linspace(-1.8, 1.9, 120))
 figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-axes.contour(across, up, valley([across, up]), np.geomspace(0.05, 150, 14), cmap="Greys", alpha=0.7)
+axes.contour(across, up, valley([across, up]), np.geomspace(0.05, 250, 16), cmap="gray", alpha=0.6)
 axes.plot(*np.transpose(descent), ".-", color="#e07b00", markersize=3, label="400 steps of descent")
 axes.plot(*np.transpose(newton), "o-", color="#0072b2", label="6 steps of Newton")
 axes.plot(1, 1, "*", color="#009e73", markersize=14, label="minimum")
-axes.set(title="Rosenbrock's valley", xlim=(-1.6, 1.6), ylim=(-0.9, 1.9))
+axes.set(title="Rosenbrock's valley", xlim=(-1.6, 1.6), ylim=(-1.8, 1.9))
 axes.legend(loc="lower left")
 plt.show()
 for name, path in ("Newton", newton), ("descent", descent):
@@ -161,7 +161,7 @@ first = sigma * (1 - sigma)
 verify(slope, {z: first**2})
 
 # %% [markdown]
-# The solution is in the folded cell below.
+# The solution is in the next cell, folded in JupyterLab.
 
 # %% jupyter={"source_hidden": true}
 # ∂L/∂z = (s - 1) σ'(z) depends on z twice: through s, which gives σ'², and through σ', which gives

@@ -21,7 +21,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import nn
-from autograd import Value, explain, grad, relu, sigmoid, tanh, verify
+from autograd import Value, explain, grad, mean, relu, sigmoid, tanh, verify
 
 plt.rcParams["figure.dpi"] = 100
 
@@ -72,18 +72,18 @@ print(
 # %% [markdown]
 # ## Twelve layers
 #
-# One slope of ¼ is harmless; twelve in a row are $\frac14^{12} \approx 6 \cdot 10^{-8}$. To see it,
-# send one loss back through networks of twelve layers of 16 neurons, and measure in each layer the
-# mean size of $\partial L/\partial W$. First the same plain initialisation for three activations:
+# One slope of ¼ is harmless; twelve in a row are $(1/4)^{12} \approx 6 \cdot 10^{-8}$. To see it,
+# send a loss back through twelve layers of 16 neurons, and measure the mean size of $\delta =
+# \partial L/\partial z$ in each. (It is the gradient of the bias.) First the same plain
+# initialisation for three activations; read the curves from right to left, as the gradient flows:
 
 # %%
 rng = np.random.default_rng(0)
-X = rng.normal(size=(4, 16))
-target = np.zeros(16)
+X, target = rng.normal(size=(4, 16)), np.ones(16)
 
 
 def sizes(activation, spread):
-    """Mean |∂L/∂W| per layer, weights drawn with standard deviation spread/√16."""
+    """Mean |δ| per layer, for weights of standard deviation spread/√16."""
     model = nn.MLP(16, [16] * 12, activation, rng=0)
     draws = np.random.default_rng(1)
     for layer in model.layers:
@@ -91,8 +91,8 @@ def sizes(activation, spread):
             weight.data = draws.normal(0.0, spread / 4.0)
         for bias in layer.bias:
             bias.data = 0.0
-    sum(nn.half_squared_error(model(x), target) for x in X).backward()
-    return [np.mean([abs(w.grad) for w in layer.weight.ravel()]) for layer in model.layers]
+    mean([nn.half_squared_error(model(x), target) for x in X]).backward()
+    return [np.mean([abs(bias.grad) for bias in layer.bias]) for layer in model.layers]
 
 
 figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
@@ -100,8 +100,7 @@ for activation, colour in ("sigmoid", "#e07b00"), ("tanh", "#0072b2"), ("relu", 
     of_layers = sizes(activation, 1.0)
     axes.semilogy(range(1, 13), of_layers, "o-", label=activation, color=colour)
     print(f"{activation:8} first layer / last layer = {of_layers[0] / of_layers[-1]:.1e}")
-axes.set(title="gradient flow, weights of variance 1/n", xlabel="layer", ylabel="mean |∂L/∂W|")
-axes.set_xticks(range(1, 13))
+axes.set(title="weights of variance 1/n", xlabel="layer", ylabel="mean |δ|", xticks=range(1, 13))
 axes.legend()
 plt.show()
 
@@ -109,21 +108,21 @@ plt.show()
 # ## Initialisation
 #
 # The other factor is the weight. A sum of $n$ products with weights of variance $s^2/n$ has $s^2$
-# times the variance of its inputs, forward and backward. So each layer multiplies the gradient by
-# about $s \cdot f'$. For $\tanh$, which is steep only near 0, $s = 1$ keeps the balance (Xavier and
-# Glorot); ReLU passes half of what arrives, so it wants $s = \sqrt2$ (He, "Kaiming"). Too small a
-# spread and gradients vanish, too large and they explode, or drive $\tanh$ into saturation:
+# times the variance of what goes in, forward and backward. So each layer multiplies the gradient by
+# about $s\,f'$. For $\tanh$, which is steepest at 0, $s = 1$ keeps the balance for a while (Xavier
+# and Glorot); ReLU lets half of what arrives pass, so it wants $s = \sqrt2$ (He, "Kaiming"). With a
+# smaller spread gradients vanish; with a larger one they explode.
 
 # %% tags=["readme"]
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
+spreads = (0.5, "#e07b00"), (1.0, "#0072b2"), (2**0.5, "#009e73"), (3.0, "#cc79a7")
 for panel, activation in zip(axes, ("tanh", "relu"), strict=True):
-    for spread, colour in (0.5, "#e07b00"), (1.0, "#0072b2"), (2**0.5, "#009e73"), (3.0, "#cc79a7"):
-        panel.semilogy(
-            range(1, 13), sizes(activation, spread), "o-", label=f"s = {spread:.3g}", color=colour
-        )
+    for spread, colour in spreads:
+        of_layers = sizes(activation, spread)
+        panel.semilogy(range(1, 13), of_layers, "o-", label=f"s = {spread:.3g}", color=colour)
     panel.set(title=activation, xlabel="layer", xticks=range(1, 13))
-axes[0].set_ylabel("mean |∂L/∂W|")
-axes[1].legend()
+axes[0].set_ylabel("mean |δ|")
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
 plt.show()
 
 # %% [markdown]
@@ -171,7 +170,7 @@ verify(
 )
 
 # %% [markdown]
-# The solution is in the folded cell below.
+# The solution is in the next cell, folded in JupyterLab.
 
 # %% jupyter={"source_hidden": true}
 # One slope per tanh on the way: one for w3, two for w2, three for w1.

@@ -115,8 +115,8 @@ compiled = np.sort(np.concatenate([np.ravel(g) for g in gradients.values()]))
 print("337 gradients agree to 1e-12:", np.abs(by_node - compiled).max() < 1e-12)
 
 # %% [markdown]
-# How much sooner depends on the machine; on most it is some hundred times. (The numbers below are
-# the only ones in these notebooks that are not the same at each run.)
+# How much sooner depends on the machine; on most it is several hundred times. (The numbers below
+# are the only ones in these notebooks that are not the same at each run.)
 
 # %% tags=["varies"]
 seconds_by_node = timeit(lambda: loss().backward(), number=2) / 2
@@ -165,7 +165,7 @@ dW1 = d1 @ x.T
 verify(batch, {"layers.1.weight": dW2, "layers.0.weight": dW1}, net)
 
 # %% [markdown]
-# The solution is in the folded cell below.
+# The solution is in the next cell, folded in JupyterLab.
 
 # %% jupyter={"source_hidden": true}
 # All gradients belong to the weights of the forward pass: first every δ, then every update.

@@ -78,7 +78,8 @@ except GradcheckError as found:
 
 # %% [markdown]
 # The function given was a composite of four nodes; the message names the one whose own partial is
-# wrong, at the number where it was asked. Why do the modes agree with each other? Both read the
+# wrong, at the number where it was asked. (It names the source line, too, which is left out above,
+# for it differs from machine to machine.) Why do the modes agree with each other? Both read the
 # same wrong row. A second *implementation* of the same formula is no check; an independent
 # measurement is.
 #
@@ -173,7 +174,7 @@ mish = custom_op("mish", lambda x: x * tanh(softplus(x)), rule)
 print("gradcheck:", gradcheck(mish, 0.8, raise_exception=False))
 
 # %% [markdown]
-# The solution is in the folded cell below.
+# The solution is in the next cell, folded in JupyterLab.
 
 
 # %% jupyter={"source_hidden": true}
