@@ -67,7 +67,11 @@ class Steps(Protocol):
 
 
 class Eager:
-    """Steps as the engine makes them: a graph and a backward pass per sample."""
+    """Steps as the engine makes them: a graph and a backward pass per sample.
+
+    Ctrl-C waits for the end of a sample: in the midst of a pass it could leave a scope, or
+    ``no_grad``, open.
+    """
 
     def __init__(self, task: Task, data: Samples):
         self.task, self.data = task, data
@@ -109,14 +113,16 @@ class Eager:
         total, outputs = 0.0, []
         self.task.optimizer.zero_grad()
         for i in batch.tolist():
-            prediction, loss = self._forward(self.data, i)
+            with held():
+                prediction, loss = self._forward(self.data, i)
+                if math.isfinite(loss.data):
+                    loss.backward(1.0 / len(batch))
             if not math.isfinite(loss.data):
                 raise FloatingPointError(
                     f"the loss of sample {i} is {loss.data} in {when}: "
                     f"{source_of_value(model, loss)}. Lower the learning rate, or look for such "
                     "a number in the data."
                 )
-            loss.backward(1.0 / len(batch))
             total += loss.data
             outputs.append([each.data for each in prediction])
         bad = [value for value in model.parameters() if not math.isfinite(value.grad)]
@@ -145,11 +151,11 @@ class Eager:
     def measure(self, data: Samples, rows: Array) -> tuple[float, Array]:
         """The sum of the weighted losses of samples, and the outputs, in evaluation mode."""
         total, outputs = 0.0, []
-        with no_grad(), evaluating(self.task.model):
-            for i in rows.tolist():
+        for i in rows.tolist():
+            with held(), no_grad(), evaluating(self.task.model):
                 prediction, loss = self._forward(data, i)
-                total += loss.data
-                outputs.append([each.data for each in prediction])
+            total += loss.data
+            outputs.append([each.data for each in prediction])
         return total, np.array(outputs)
 
     def read(self) -> None:
@@ -185,10 +191,11 @@ class Compiled:
 
     def read(self) -> None:
         """Take the parameters from the model, and compile anew if something else has changed."""
-        self.training.read()
-        if self.evaluation is not None:
-            with evaluating(self.task.model):
-                self.evaluation.read()
+        with held():
+            self.training.read()
+            if self.evaluation is not None:
+                with evaluating(self.task.model):
+                    self.evaluation.read()
         optimizer = self.task.optimizer
         parameters = optimizer.parameters
         # An optimiser's own step, and parameters that stay as they are, are its own affair.

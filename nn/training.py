@@ -25,7 +25,7 @@ from nn.optim import Adam, Optimizer
 from nn.progress import reporter
 from nn.samples import Partition, Samples
 from nn.schedulers import LRScheduler, ReduceLROnPlateau
-from nn.scores import score
+from nn.scores import Score, score
 from nn.steps import Clip, Compiled, Eager, Loss, Steps, Task, listed
 
 __all__ = ["History", "accuracy", "fit", "predict"]
@@ -129,7 +129,7 @@ def fit(
             with the epoch, the batch, and the layer where the first such number arose; the
             parameters then still are those of the step before.
     """
-    function = _loss(loss)
+    function, clip = _loss(loss), _clip(clip_norm, clip_value)
     if batch_size < 1 or epochs < 1 or checkpoint_every < 1:
         raise ValueError(
             "epochs, batch_size and checkpoint_every must be positive: got "
@@ -167,7 +167,7 @@ def fit(
     if held_out is not None:
         measured, measured_rows = held_out, np.arange(len(held_out))
 
-    task = Task(model, function, optimizer, _clip(clip_norm, clip_value))
+    task = Task(model, function, optimizer, clip)
     with draws.kept():
         outputs = _checked(task, data, compile)
         if len(measured_rows):
@@ -181,9 +181,8 @@ def fit(
         for epoch in range(len(history.epochs) + 1, epochs + 1):
             if stopper is not None and stopper.exhausted:
                 break
-            start, total = time.perf_counter(), 0.0
-            shuffled = rows[order.permutation(len(rows))]
-            said = np.empty((len(rows), outputs))
+            start, shuffled = time.perf_counter(), rows[order.permutation(len(rows))]
+            total, said = 0.0, np.empty((len(rows), outputs))
             for at in range(0, len(rows), batch_size):
                 batch = shuffled[at : at + batch_size]
                 when = f"epoch {epoch}, batch {at // batch_size + 1}"
@@ -193,14 +192,10 @@ def fit(
                 if scheduler is not None and scheduler_every == "batch":
                     scheduler.step()
                 bar.step(len(batch))
-            numbers = {"loss": total / len(rows)}
-            if measure is not None:
-                numbers[measure.name] = measure.of(said, data.y[shuffled])
+            numbers = _means("", total, said, data.y[shuffled], measure)
             if len(measured_rows):
-                val_loss, val_said = steps.measure(measured, measured_rows)
-                numbers["val_loss"] = val_loss / len(measured_rows)
-                if measure is not None:
-                    numbers[f"val_{measure.name}"] = measure.of(val_said, measured.y[measured_rows])
+                found = steps.measure(measured, measured_rows)
+                numbers |= _means("val_", *found, measured.y[measured_rows], measure)
             if scheduler is not None:
                 numbers["lr"] = rate
             seconds = time.perf_counter() - start
@@ -279,6 +274,16 @@ def _steps(
         return eager
     history.compiled = True
     return steps
+
+
+def _means(
+    prefix: str, total: float, outputs: np.ndarray, targets: np.ndarray, measure: Score | None
+) -> dict[str, float]:
+    """The mean loss, from its sum, and the metric, if any."""
+    numbers = {f"{prefix}loss": total / len(outputs)}
+    if measure is not None:
+        numbers[f"{prefix}{measure.name}"] = measure.of(outputs, targets)
+    return numbers
 
 
 def _clip(norm: float | None, value: float | None) -> Clip | None:

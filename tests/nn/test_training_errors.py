@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import exp
+from autograd import Value, exp, is_grad_enabled
 
 X = np.random.default_rng(0).normal(size=(12, 2))
 Y = X[:, 0] - X[:, 1]
@@ -55,12 +55,16 @@ def test_an_interrupt_at_any_moment_leaves_the_parameters_of_a_finished_step(com
             return super().update(*arrays)
 
     try:
-        for _ in range(15):
+        for _ in range(25):
             model = nn.MLP(2, [3, 1], "tanh", rng=0)
             steps = Soon(model, lr=0.01, momentum=0.9)
             history = train(
-                model, optimizer=steps, compile=compiled, epochs=10**6, callbacks=[lambda *_: None]
-            )
+                model, optimizer=steps, compile=compiled, epochs=10**6, callbacks=[lambda *_: None],
+                validation=(X[:2], Y[:2]),
+            )  # fmt: skip
+            assert is_grad_enabled()
+            assert (Value(1.0) + 1.0).scope is None  # no scope was left open
+            assert model.training
             assert history.interrupted
             assert numbers(model) == steps.steps[-1]
             assert len({len(each) for each in history.values()} | {len(history.epochs)}) == 1
