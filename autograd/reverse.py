@@ -65,9 +65,9 @@ def backward(root: Value, seed: float, graph: bool = False) -> None:
 
 def _in_words(root: Value, seed: float, graph: bool, hooked: Collection[Value]) -> None:
     """The pass by ``_adjoints``: slower, for adjoints that are looked at or are Values."""
-    nodes = [node for node in topological(root) if node.requires_grad]
+    nodes = _order(root)
     leaves = [node for node in nodes if node.is_leaf]
-    adjoint = _adjoints(leaves, [root], [seed], graph, hooked)
+    adjoint = _adjoints(leaves, [root], [seed], graph, hooked, nodes)
     for node in nodes:
         share = apart(adjoint.get(node, 0.0))
         if not node.is_leaf:
@@ -100,17 +100,20 @@ def adjoints(root: Value) -> dict[Value, float]:
     first; then the inner nodes in the order of the sweep turned round, parents before children.
 
     Raises:
-        GraphError: from within a hook of a backward pass.
+        GraphError: if the root is a constant, or from within a hook of a backward pass.
     """
+    if not root.requires_grad:
+        raise GraphError(
+            f"{root!r} is a constant: none of its arguments requires a gradient, or it was made "
+            "under no_grad(). There is no backward pass to look at."
+        )
     with _turn:
         if _sweeping:
             raise GraphError(
                 "the adjoints of a graph were asked for by a hook of a backward pass; "
                 "ask for them afterwards."
             )
-        former = [
-            (node, node._grad) for node in topological(root) if node.requires_grad and node._op
-        ]
+        former = _grads(root)
         order, leaves = _borrow(root)
         try:
             root._grad = 1.0
@@ -118,8 +121,25 @@ def adjoints(root: Value) -> dict[Value, float]:
             nodes = [leaf for leaf, _ in leaves] + order
             return {node: 0.0 if node._grad is FRESH else node._grad for node in nodes}
         finally:
-            for node, grad in chain(former, leaves):
+            for node, grad in former:
                 node._grad = grad
+
+
+def _order(root: Value) -> list[Value]:
+    """The nodes of a pass, leaves first, in the order of ``_sweep`` turned round.
+
+    A pass in plain words takes the same, so that its sums are the same to the last bit.
+    """
+    former = _grads(root)
+    order, leaves = _borrow(root)
+    for node, grad in former:
+        node._grad = grad
+    return [leaf for leaf, _ in leaves] + order
+
+
+def _grads(root: Value) -> list[tuple[Value, Any]]:
+    """What ``_borrow`` marks, with the grads that are there before."""
+    return [(node, node._grad) for node in topological(root) if node.requires_grad]
 
 
 def pullback(
@@ -143,9 +163,13 @@ def _adjoints(
     seeds: Sequence[Any],
     graph: bool,
     hooked: Collection[Value] = (),
+    order: Sequence[Value] | None = None,
 ) -> dict[Value, Any]:
-    """The sweep in plain words, for adjoints of any kind; ``_sweep`` does it fast, for floats."""
-    order = between(inputs, outputs)
+    """The sweep in plain words, for adjoints of any kind; ``_sweep`` does it fast, for floats.
+
+    In the order given, parents before children, or else in that of ``between``.
+    """
+    order = between(inputs, outputs) if order is None else order
     ends, active = set(inputs), set(order)
     adjoint: dict[Value, Any] = {}
     for output, seed in zip(outputs, seeds, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autograd.errors import GraphError
 from autograd.reverse import adjoints
 from autograd.value import Value
 
@@ -60,11 +59,6 @@ class Ledger:
             raise TypeError(
                 f"expected the Value at the end of a graph, such as a loss, "
                 f"but got {type(root).__name__} {root!r}."
-            )
-        if not root.requires_grad:
-            raise GraphError(
-                f"{root!r} is a constant: none of its arguments requires a gradient, or it was "
-                "made under no_grad(). There is no backward pass to look at."
             )
         self.root = root
         self.adjoint = adjoints(root)
