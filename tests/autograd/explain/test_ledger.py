@@ -39,6 +39,19 @@ def test_the_terms_of_every_node_sum_to_its_gradient_bit_for_bit(seed, random_gr
             assert term.adjoint == term.use.grad
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hook_on_another_graph_changes_no_bit_of_a_gradient(seed, random_graph):
+    loss, _ = random_graph(seed)
+    ledger = Ledger(loss)
+    elsewhere = Value(1.0)
+    handle = elsewhere.register_hook(lambda adjoint: None)
+    try:
+        loss.backward()
+    finally:
+        handle.remove()
+    assert all(node.grad == ledger.adjoint[node] for node in ledger)
+
+
 def test_the_terms_of_a_network_sum_to_its_gradients_bit_for_bit():
     model = nn.MLP(5, [7, 6, 3], activation="tanh", rng=0)
     rng = np.random.default_rng(1)
