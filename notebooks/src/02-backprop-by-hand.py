@@ -126,8 +126,8 @@ for attempt, claim in attempts.items():
     print(textwrap.fill(str(found.slips[0]), 88, initial_indent="  → ", subsequent_indent="    "))
 
 # %% [markdown]
-# `SLIPS.md` in `autograd/explain/` lists all that it knows, and what cannot be told apart from a
-# few numbers.
+# [SLIPS.md](../autograd/explain/SLIPS.md) lists all that it knows, and what cannot be told apart
+# from a few numbers.
 #
 # ## The same, once with loops and once with matrices
 #

@@ -117,7 +117,7 @@ Math(explain(batch + decay, wrt=classifier).latex())
 # %% [markdown]
 # With the samples as columns of a matrix $X$, the sum over $n$ is a matrix product as well: $\sum_n
 # \delta_n x_n^\top = \Delta X^\top$. One product per layer forward, two per layer backward.
-# Notebook 9 shows a compiler that finds these by itself.
+# [Notebook 9](09-inside-the-compiler.ipynb) shows a compiler that finds these by itself.
 #
 # ## Exercise
 #

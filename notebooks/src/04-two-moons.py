@@ -80,7 +80,8 @@ plt.show()
 # ## The result
 #
 # The line has bent itself around both crescents. Each hidden neuron contributes a soft step across
-# the plane; the next layers add them up, as notebook 6 shows in one dimension.
+# the plane; the next layers add them up, as [notebook 6](06-what-relus-approximate.ipynb) shows in
+# one dimension.
 
 # %%
 nn.plot_decision_boundary(model, X, y)

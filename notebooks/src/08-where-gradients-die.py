@@ -21,7 +21,20 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 import nn
-from autograd import Value, explain, grad, mean, relu, sigmoid, tanh, verify
+from autograd import (
+    AnomalyError,
+    Value,
+    detect_anomaly,
+    exp,
+    explain,
+    grad,
+    mean,
+    relu,
+    sigmoid,
+    softmax,
+    tanh,
+    verify,
+)
 
 plt.rcParams["figure.dpi"] = 100
 
@@ -141,6 +154,25 @@ for shift in 0.0, -0.5, -1.0, -1.5:
     sum(sum(relu(each) for each in layer(x)) for x in many).backward()
     dead = sum(bias.grad == 0.0 for bias in layer.bias)
     print(f"bias {shift:4}: {dead:2} of 16 neurons get no gradient from any of {len(many)} samples")
+
+# %% [markdown]
+# ## When a number stops being a number
+#
+# The other end: $e^{800}$ is larger than any double, so it becomes `inf`; `inf / inf` is `nan`, and
+# from there on every result and every gradient is `nan`, without an error. Under `detect_anomaly`
+# the *first* operation that makes one raises, and names itself (and the source line, left out
+# here). The remedy is a form in which no large number occurs; the package's `softmax` subtracts the
+# largest score first.
+
+# %%
+z1, z2 = Value(800.0, "z1"), Value(2.0, "z2")
+print("naive:  ", [exp(each) / (exp(z1) + exp(z2)) for each in (z1, z2)])
+try:
+    with detect_anomaly():
+        exp(z1) / (exp(z1) + exp(z2))
+except AnomalyError as found:
+    print("found:  ", str(found).split(", made at")[0])
+print("softmax:", softmax([z1, z2]))
 
 # %% [markdown]
 # ## Exercise
