@@ -166,8 +166,8 @@ print(f"best    y = {best[1]:.4f} x + {best[3]:.4f} x³")
 
 # %% [markdown]
 # The sine is odd, so the best cubic has no constant and no square. The run is still on its way
-# there: two of the four directions are so flat that 2,000 steps do not finish them. (Notebook 7
-# shows what to do about such valleys.)
+# there: two of the four directions are so flat that 2,000 steps do not finish them. ([Notebook
+# 7](07-higher-derivatives.ipynb) shows what to do about such valleys.)
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")

@@ -159,9 +159,9 @@ for shift in 0.0, -0.5, -1.0, -1.5:
 # ## When a number stops being a number
 #
 # The other end: $e^{800}$ is larger than any double, so it becomes `inf`; `inf / inf` is `nan`, and
-# from there on every result and every gradient is `nan`, without an error. Under `detect_anomaly`
-# the *first* operation that makes one raises, and names itself (and the source line, left out
-# here). The remedy is a form in which no large number occurs; the package's `softmax` subtracts the
+# so is all that is computed from that, gradients too, without an error. Under `detect_anomaly` the
+# *first* operation that makes one raises, and names itself (and the source line, left out here).
+# The remedy is a form in which no large number occurs; the package's `softmax` subtracts the
 # largest score first.
 
 # %%

@@ -143,7 +143,7 @@ for name, op in ("right", pseudo_huber), ("wrong", wrong):
 #
 # At a kink there is no derivative, only one from the left and one from the right. `gradcheck`
 # measures both sides and accepts what lies between them. The built-in ops have their convention at
-# each kink in a table; `autograd/OPS.md` prints it.
+# each kink in a table; [OPS.md](../autograd/OPS.md) prints it.
 
 # %%
 hinge = custom_op("hinge", lambda x: max(x, 0.0), lambda y, x: float(x > 0.0))
