@@ -26,7 +26,7 @@ Groups = tuple[tuple["Value", ...], ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _new = object.__new__
-leaf_changes = [object()]  # another object after each change of a leaf: what tells compiled programs
+leaf_changes = [object()]  # another object after each change of a leaf: it tells compiled programs
 
 
 def as_float(number: Any) -> float:

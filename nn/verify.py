@@ -34,7 +34,7 @@ class Row:
     judged: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report(autograd.Report):
     """What ``verify`` found; ``print(report)`` and notebooks show it as a table."""
 

@@ -8,6 +8,7 @@ with, but refuses to show it: what was decided by it would silently hold for all
 from __future__ import annotations
 
 import linecache
+import numbers
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -41,16 +42,19 @@ class Traced(Value):
 
     __slots__ = ()
 
+    def _said(self) -> str:
+        made = f"the result of {self._op.name}" if self._op else "a traced value"
+        return self.label or made
+
     def _refuse(self, what: str) -> NoReturn:
         path = self._scope.path.split(".", 1)[1:] if self._scope else []
         within = f" in {path[0]}" if path else ""
-        made = f"the result of {self._op.name}" if self._op else "a traced value"
-        name = repr(self.label) if self.label else made
+        name = repr(self.label) if self.label else self._said()
         raise TraceError(
             f"{what} {name}{within}, at {_line()}: the number is unknown "
             "while the function is traced, for the program will run with others. Write the "
-            "choice as a value, autograd.where(condition, a, b) with maximum, minimum, clip or "
-            "relu, keep what is no part of the result out of the function, or run it without "
+            "choice as a value, as autograd.where(x > 0, a, b) or by maximum, minimum, clip or "
+            "relu; keep what is no part of the result out of the function, or run it without "
             "compile."
         )
 
@@ -106,8 +110,40 @@ def _refusing(name: str, what: str) -> Callable[..., Any]:
 for _name in ("bool", "float", "int", "index", "round", "floor", "ceil", "trunc"):
     _what = "cannot branch on" if _name == "bool" else f"cannot take {_name}() of"
     setattr(Traced, f"__{_name}__", _refusing(f"__{_name}__", _what))
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Traced, f"__{_name}__", _refusing(f"__{_name}__", "cannot branch on a comparison of"))
+
+
+def _comparing(name: str, sign: str, truth: np.ufunc, latex: str) -> Callable[[Traced, Any], Any]:
+    """A comparison: a bool as ever, but of a traced number a value, 1 where it holds, else 0."""
+    plain = getattr(Value, f"__{name}__")
+    op = Op(
+        truth.__name__, sign, lambda a, b: float(truth(a, b)),
+        lambda a, b: np.where(truth(a, b), 1.0, 0.0), (ops.zero, ops.zero),
+        latex=rf"\left[{{0}} {latex} {{1}}\right]", binds=4, domain=(REAL, REAL), kinks=SMOOTH,
+        doc=f"1 where a {sign} b, else 0.", selects=True,
+    )  # fmt: skip
+
+    def compare(self: Traced, other: Any) -> Any:
+        if _recorder.get() is None:
+            return plain(self, other)
+        if not isinstance(other, Value | numbers.Real | np.bool_):
+            return NotImplemented
+        node = op(self, other)
+        with_what = other._said() if isinstance(other, Traced) else str(other)
+        node.label = f"{self._said()} {sign} {with_what}"
+        return node
+
+    return compare
+
+
+for _name, _sign, _truth, _latex in (
+    ("eq", "==", np.equal, "="),
+    ("ne", "!=", np.not_equal, r"\ne"),
+    ("lt", "<", np.less, "<"),
+    ("le", "<=", np.less_equal, r"\le"),
+    ("gt", ">", np.greater, ">"),
+    ("ge", ">=", np.greater_equal, r"\ge"),
+):
+    setattr(Traced, f"__{_name}__", _comparing(_name, _sign, _truth, _latex))
 
 
 def _line() -> str:

@@ -64,6 +64,9 @@ class Report:
         """The findings as a table."""
         raise NotImplementedError
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         return str(self.table())
 

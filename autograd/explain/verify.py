@@ -114,9 +114,6 @@ class Verification(Report):
                 found.update((id(slip), slip) for slip in row.slips)
         return tuple(found.values())
 
-    def __repr__(self) -> str:
-        return str(self)
-
     def table(self) -> Table:
         """A line per claim; of a large array, those that are wrong by most and a summary."""
         lines: list[tuple[str, ...]] = []
