@@ -140,7 +140,7 @@ def _network(to: argparse.ArgumentParser) -> None:
 
 
 def _steps(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="(default adam)")
+    to.add_argument("--optimizer", choices=tuple(OPTIMIZERS), help="(default adam; digits: adamw)")
     to.add_argument(
         "--lr", type=_real(0.0), metavar="X", help="learning rate (default: by the data)"
     )
@@ -155,6 +155,11 @@ def _training(to: argparse.ArgumentParser) -> None:
     training = to.add_argument_group("training")
     _steps(training)  # type: ignore[arg-type]
     training.add_argument("--epochs", type=_whole(1), metavar="N", help="(default: by the data)")
+    training.add_argument(
+        "--schedule",
+        choices=("constant", "cosine"),
+        help="of the learning rate over the epochs (default constant; digits: cosine)",
+    )
     training.add_argument(
         "--patience", type=_whole(1), metavar="N",
         help="stop after N epochs without a lower (validation) loss, and keep the best",

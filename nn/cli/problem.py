@@ -40,7 +40,10 @@ class Preset:
     layers: tuple[int, ...] = (16, 16)
     activation: str = "tanh"
     epochs: int = 100
-    lr: float = 0.01
+    lr: float = 0.01  # of adam
+    optimizer: str = "adam"
+    weight_decay: float | None = None
+    schedule: str = "constant"
     noise: float | None = None  # None: it takes none
     share: float = 0.25
     scaled: bool = False
@@ -60,7 +63,7 @@ PRESETS = {
     "sine": Preset(data.sine, epochs=200, lr=0.02, noise=0.1),
     "linear": Preset(data.linear, (), epochs=60, lr=0.03, noise=0.1),
     "digits": Preset(
-        data.digits, (64,), "relu", 40, 0.003, share=1 / 3, drawn=False,
+        data.digits, (64,), "relu", 60, 0.01, "adamw", 0.3, "cosine", share=1 / 3, drawn=False,
     ),
     "iris": Preset(
         data.iris, (16,), epochs=60, share=1 / 3, scaled=True, drawn=False, classes=_IRISES,
@@ -374,15 +377,16 @@ def optimizer(options: argparse.Namespace, model: Module, of: Problem) -> Optimi
     Raises:
         Refused: for an option that it does not have.
     """
-    lr = options.lr
-    if lr is None:
-        lr = of.preset.lr * _RATES.get(options.optimizer, 1.0)
-    given = {"momentum": options.momentum, "weight_decay": options.weight_decay}
+    name, decay = options.optimizer or of.preset.optimizer, options.weight_decay
+    lr = of.preset.lr * _RATES.get(name, 1.0) if options.lr is None else options.lr
+    if decay is None and name == of.preset.optimizer:
+        decay = of.preset.weight_decay
+    given = {"momentum": options.momentum, "weight_decay": decay}
     given = {name: number for name, number in given.items() if number is not None}
-    if "momentum" in given and options.optimizer not in ("sgd", "rmsprop"):
-        raise Refused(f"--momentum is for sgd and rmsprop, not for {options.optimizer}.")
+    if "momentum" in given and name not in ("sgd", "rmsprop"):
+        raise Refused(f"--momentum is for sgd and rmsprop, not for {name}.")
     try:
-        return OPTIMIZERS[options.optimizer](model.parameters(), lr=lr, **given)
+        return OPTIMIZERS[name](model.parameters(), lr=lr, **given)
     except ValueError as refused:
         raise Refused(str(refused)) from None
 

@@ -21,6 +21,7 @@ from nn.layers import MLP
 from nn.metrics import r2_score
 from nn.module import Module
 from nn.saving import save
+from nn.schedulers import CosineAnnealingLR
 from nn.training import accuracy, fit, predict
 
 History = Mapping[str, Sequence[float]]
@@ -34,12 +35,16 @@ def run(options: argparse.Namespace) -> int:
     model, loss = network(options, of)
     steps = optimizer(options, model, of)
     y, y_val = of.targets(of.y, loss), of.targets(of.y_val, loss)
-    _tell(of, model, loss, f"{type(steps).__name__}, lr {steps.lr:g}")
+    epochs = options.epochs or of.preset.epochs
+    cosine = (options.schedule or of.preset.schedule) == "cosine"
+    falling = ", falling by a cosine" if cosine else ""
+    _tell(of, model, loss, f"{type(steps).__name__}, lr {steps.lr:g}{falling}")
     history = fit(
         model, loss, of.X, y,
-        epochs=options.epochs or of.preset.epochs,
+        epochs=epochs,
         batch_size=options.batch_size or 32,
         optimizer=steps,
+        scheduler=CosineAnnealingLR(steps, T_max=epochs) if cosine else None,
         rng=np.random.default_rng([options.seed, 2]),
         validation=(of.X_val, y_val) if len(y_val) else None,
         metric="r2" if of.classes is None else "accuracy",
