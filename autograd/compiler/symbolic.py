@@ -16,6 +16,7 @@ import numpy as np
 from autograd import ops
 from autograd.op import FACTORS, SMOOTH, Op, Rule, SequenceOp
 from autograd.ops import REAL
+from autograd.symbolic import Symbolic
 
 Term = Any  # an Expression or a float
 
@@ -44,10 +45,11 @@ COMPARISONS = {
     EQUAL: "==",
     NOT_EQUAL: "!=",
 }  # fmt: skip
+_BY_SIGN = {sign: op for op, sign in COMPARISONS.items()}
 
 
 @dataclass(frozen=True, eq=False)
-class Expression:
+class Expression(Symbolic):
     """An op applied to expressions and floats; without an op, a place for an argument."""
 
     op: Op | None
@@ -69,27 +71,11 @@ class Expression:
 
     __array_ufunc__ = None
 
-    # fmt: off
-    def __add__(self, other: Any) -> Any: return ops.add(self, other)
-    def __radd__(self, other: Any) -> Any: return ops.add(other, self)
-    def __sub__(self, other: Any) -> Any: return ops.subtract(self, other)
-    def __rsub__(self, other: Any) -> Any: return ops.subtract(other, self)
-    def __mul__(self, other: Any) -> Any: return ops.multiply(self, other)
-    def __rmul__(self, other: Any) -> Any: return ops.multiply(other, self)
-    def __truediv__(self, other: Any) -> Any: return ops.divide(self, other)
-    def __rtruediv__(self, other: Any) -> Any: return ops.divide(other, self)
-    def __pow__(self, other: Any) -> Any: return ops.power(self, other)
-    def __rpow__(self, other: Any) -> Any: return ops.power(other, self)
-    def __neg__(self) -> Any: return ops.negative(self)
-    def __pos__(self) -> Any: return self
-    def __abs__(self) -> Any: return ops.absolute(self)
-    def __lt__(self, other: Any) -> Any: return self.apply_op(LESS, (self, other))
-    def __le__(self, other: Any) -> Any: return self.apply_op(LESS_EQUAL, (self, other))
-    def __gt__(self, other: Any) -> Any: return self.apply_op(GREATER, (self, other))
-    def __ge__(self, other: Any) -> Any: return self.apply_op(GREATER_EQUAL, (self, other))
-    def __eq__(self, other: object) -> Any: return self.apply_op(EQUAL, (self, other))
-    def __ne__(self, other: object) -> Any: return self.apply_op(NOT_EQUAL, (self, other))
-    # fmt: on
+    @classmethod
+    def compare(cls, sign: str, left: Any, right: Any) -> Any:
+        """The comparison as an op."""
+        return cls.apply_op(_BY_SIGN[sign], (left, right))
+
     __hash__ = object.__hash__
 
 

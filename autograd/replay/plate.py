@@ -13,16 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograd.replay.page import source
-from autograd.replay.scene import Scene
+from autograd.replay.scene import PLACES, Scene
 
-_PLACES = {
-    "rect": ("x", "y", "width", "height", "rx"),
-    "circle": ("cx", "cy", "r"),
-    "text": ("x", "y"),
-    "line": ("x1", "y1", "x2", "y2"),
-    "path": ("d",),
-    "image": ("x", "y", "width", "height"),
-}
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _MOVING = re.compile(r"\.on-|\.hit|\.tick|\.todo|animation")  # what no still picture shows
 
@@ -73,7 +65,7 @@ def _item(item: Mapping[str, Any], state: Mapping[str, Any]) -> str:
 def _shape(given: list[Any], state: Mapping[str, Any]) -> str:
     tag, classes, where, text, name = [*given, "", ""][:5]
     values = [where] if isinstance(where, str) else where
-    attributes = dict(zip(_PLACES[tag], map(str, values), strict=False))
+    attributes = dict(zip(PLACES[tag], map(str, values), strict=False))
     if name:
         shown = state.get(name, text)
         text = shown if isinstance(shown, str) else shown[0]
