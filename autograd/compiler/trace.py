@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, NoReturn
 
@@ -22,6 +22,7 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph
+from autograd.compiler.symbolic import COMPARISONS
 from autograd.context import Scope, recording, scope, watching
 from autograd.errors import TraceError
 from autograd.op import SMOOTH, Op
@@ -112,14 +113,13 @@ for _name in ("bool", "float", "int", "index", "round", "floor", "ceil", "trunc"
     setattr(Traced, f"__{_name}__", _refusing(f"__{_name}__", _what))
 
 
-def _comparing(name: str, sign: str, truth: np.ufunc, latex: str) -> Callable[[Traced, Any], Any]:
+def _comparing(name: str, sign: str, row: Op) -> Callable[[Traced, Any], Any]:
     """A comparison: a bool as ever, but of a traced number a value, 1 where it holds, else 0."""
-    plain = getattr(Value, f"__{name}__")
-    op = Op(
-        truth.__name__, sign, lambda a, b: float(truth(a, b)),
-        lambda a, b: np.where(truth(a, b), 1.0, 0.0), (ops.zero, ops.zero),
-        latex=rf"\left[{{0}} {latex} {{1}}\right]", binds=4, domain=(REAL, REAL), kinks=SMOOTH,
-        doc=f"1 where a {sign} b, else 0.", selects=True,
+    plain, truth = getattr(Value, f"__{name}__"), row.array
+    assert truth is not None
+    op = replace(
+        row, scalar=lambda a, b: float(truth(a, b)), selects=True,
+        array=lambda a, b: np.where(truth(a, b), 1.0, 0.0),
     )  # fmt: skip
 
     def compare(self: Traced, other: Any) -> Any:
@@ -135,15 +135,9 @@ def _comparing(name: str, sign: str, truth: np.ufunc, latex: str) -> Callable[[T
     return compare
 
 
-for _name, _sign, _truth, _latex in (
-    ("eq", "==", np.equal, "="),
-    ("ne", "!=", np.not_equal, r"\ne"),
-    ("lt", "<", np.less, "<"),
-    ("le", "<=", np.less_equal, r"\le"),
-    ("gt", ">", np.greater, ">"),
-    ("ge", ">=", np.greater_equal, r"\ge"),
-):
-    setattr(Traced, f"__{_name}__", _comparing(_name, _sign, _truth, _latex))
+_NAMES = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+for _row, _sign in COMPARISONS.items():
+    setattr(Traced, f"__{_NAMES[_sign]}__", _comparing(_NAMES[_sign], _sign, _row))
 
 
 def _line() -> str:

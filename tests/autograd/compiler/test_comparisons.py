@@ -44,3 +44,11 @@ def test_what_is_no_number_is_compared_as_ever():
     w = Value(2.0, "w")
     program = autograd.compile(lambda x: x * w if x != "nothing" else w)
     assert program(3.0) == 6.0
+
+
+def test_comparisons_are_numbers_that_can_be_counted():
+    def f(x):
+        return (x > 0.0) * 1.0 + ((x > 0.25) + (x >= 1.0))
+
+    program = autograd.compile(f, in_axes=0)
+    np.testing.assert_array_equal(program(np.array([-1.0, 0.1, 0.5, 1.0])), [0.0, 1.0, 2.0, 3.0])
