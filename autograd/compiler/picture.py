@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from autograd.compiler import vector
@@ -110,7 +111,9 @@ class _Matrices:
 
     @staticmethod
     def _name(name: str) -> str:
-        """z1 as z⁽¹⁾, d1 as δ⁽¹⁾, dW1 as ∂L/∂W⁽¹⁾."""
+        """z1 as z⁽¹⁾, d1 as δ⁽¹⁾, dW1 as ∂L/∂W⁽¹⁾; a second y, y_2, as y₂."""
+        if again := re.fullmatch(r"(\w*?)_(\d+)", name):
+            return f"{_Matrices._name(again[1])}_{{{again[2]}}}"
         letters = name.rstrip("0123456789")
         digits = name[len(letters) :]
         layer = f"^{{({digits})}}" if digits else ""

@@ -188,7 +188,8 @@ class Explanation:
             blocks.append(_where(definitions))
         blocks.append("\n".join(self._term_lines(digits, limit)))
         blocks.append("\n".join(self._path_lines(digits, limit)))
-        blocks += [str(finding) for finding in self.findings]
+        on_paths = ("fades", "explodes")  # these stand with their paths already
+        blocks += [str(finding) for finding in self.findings if finding.kind not in on_paths]
         return "\n\n".join(block for block in blocks if block)
 
     __str__ = text
