@@ -12,7 +12,6 @@ from autograd.compiler import kernels, vector
 from autograd.compiler.source import scatter
 from autograd.compiler.vector import Instruction
 
-WIDE = 4096  # elements from which a mask is kept as booleans
 Environment = dict[str, Any]
 
 
@@ -69,8 +68,7 @@ def allocation(
         full = full_shape(shape, batch, samples)
         if more:
             full = (full[0] + 1, *full[1:])
-        boolean = kind == "bool" or (kind == "mask" and np.prod(full) > WIDE)
-        return np.ones(full, dtype=bool if boolean else np.float64)
+        return np.ones(full, dtype=kind)
 
     return make
 

@@ -115,11 +115,11 @@ class Flat:
                 return outputs, found
             return [float(np.sum(each)) * scale for each in outputs], found
         tier: Vectors = self._tier
-        outputs, gradient = tier.tiled(self.parameters[: self._used], columns, batch)
-        if scale != 1.0:
-            gradient *= scale
+        if self._used == len(self.parameters):
+            outputs, gradient = tier.tiled(self.parameters, columns, batch, scale)
+        else:
+            outputs, part = tier.tiled(self.parameters[: self._used], columns, batch, scale)
+            gradient = np.concatenate([part, np.zeros(len(self.parameters) - self._used)])
         if scale != 1.0:
             outputs = [output * scale for output in outputs]
-        if self._used < len(self.parameters):
-            gradient = np.concatenate([gradient, np.zeros(len(self.parameters) - self._used)])
         return outputs, gradient

@@ -26,12 +26,20 @@ from autograd.compiler.buffers import (
     steps_of,
     view,
 )
-from autograd.compiler.calls import FROM_VALUE, FUNCTIONS, IN_STEPS, in_place, positive
+from autograd.compiler.calls import (
+    FROM_VALUE,
+    FUNCTIONS,
+    IN_STEPS,
+    above_zero,
+    faster_dot,
+    in_place,
+)
 from autograd.compiler.symbolic import COMPARISONS, GREATER
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
 _VIEWS = (vector.LIFT, vector.ACCESS, vector.FILL)
 _SOURCES = (vector.PARAMETER, vector.INPUT, vector.CONSTANT)
+MANY = 8  # numbers of a sample that are better copied together
 
 
 @dataclass(eq=False)
@@ -55,15 +63,26 @@ class Kernel:
 
 @dataclass(eq=False)
 class Lowered:
-    """The plan of a kernel, for any number of samples."""
+    """The plan of a kernel, for any number of samples.
+
+    Attributes:
+        columns: of each array of inputs how many numbers a sample has, and whether it has samples.
+        extended: whether it has a row of ones below.
+        turned: whether it lies in memory a row per sample.
+        setup: what is made once, by name.
+        lines: the calls.
+        results: as of a kernel, by name.
+        width: numbers per sample in all buffers.
+    """
 
     n_parameters: int
     columns: list[tuple[int, bool]]
     extended: list[bool]
+    turned: list[bool]
     setup: list[tuple[str, Callable[[Environment, int], Any]]]
     lines: list[str]
     results: list[tuple[str, int | None, bool]]
-    width: int  # numbers per sample in all buffers
+    width: int
     _code: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,9 +96,12 @@ class Lowered:
         env: Environment = dict(FUNCTIONS)
         env["p"], env["g"] = np.zeros(self.n_parameters), np.zeros(self.n_parameters)
         columns = []
-        for i, ((n, own), more) in enumerate(zip(self.columns, self.extended, strict=True)):
-            width = (samples,) if own else ()
-            base = np.ones((n + more, *width))
+        for i, (n, own) in enumerate(self.columns):
+            rows = n + self.extended[i]
+            if self.turned[i]:
+                base = np.ones((samples, rows)).T
+            else:
+                base = np.ones((rows, samples) if own else rows)
             env[f"x{i}"], env[f"x{i}_1"] = base[:n], base
             columns.append(base[:n])
         with np.errstate(all="ignore"):
@@ -372,6 +394,26 @@ class _Lowering:
             start += n
         return None
 
+    def _turned(self) -> list[bool]:
+        """Which arrays of inputs are kept a row per sample, as they come.
+
+        Those of many numbers that only products of matrices use, which read them either way.
+        """
+        wholes: dict[int | None, list[int]] = {}
+        for i in self.needed:
+            if self.all[i].kind == vector.INPUT:
+                wholes.setdefault(self._column(self.all[i]), []).append(i)
+        turned = []
+        for number, (n, own) in enumerate(self.columns):
+            found = wholes.get(number, [])
+            users = [self.all[user] for i in found for user in self.users.get(i, [])]
+            turned.append(
+                own and n >= MANY and len(found) == 1 and len(self.all[found[0]].shape) == 1
+                and found[0] not in self.results | self.gradient_parts
+                and all(user.kind == vector.CONTRACT for user in users)
+            )  # fmt: skip
+        return turned
+
     # -- the plan ----------------------------------------------------------------------------
 
     def lowered(self) -> Lowered:
@@ -394,9 +436,8 @@ class _Lowering:
             each = self.all[i]
             owned = self._owned(i)
             if owned:
-                kind = "bool" if each.op in COMPARISONS else "float"
-                if each.op is GREATER and each.args[1] == 0.0 and self._is_relu(each.args[0]):
-                    kind = "mask"
+                whether = each.op in COMPARISONS and not self._is_mask(each)
+                kind = "bool" if whether else "float64"
                 key = (each.shape, each.batch, kind)
                 base = self._taken_over(i, last, key, specs)
                 if base is None:
@@ -427,8 +468,9 @@ class _Lowering:
         )
         width += sum(n for n, own in self.columns if own)
         return Lowered(
-            self.n_parameters, self.columns, self.extended, self.setup, self.lines, results, width
-        )
+            self.n_parameters, self.columns, self.extended, self._turned(), self.setup,
+            self.lines, results, width,
+        )  # fmt: skip
 
     def _reads(self, i: int) -> list[int]:
         if i in self.affine:
@@ -460,6 +502,8 @@ class _Lowering:
         each = self.all[i]
         if each.kind != vector.MAP or i in self.affine or not in_place(each):
             return None
+        if int(np.prod(each.shape)) == 1:  # NumPy takes three times as long for one in place
+            return None
         for arg in each.references:
             if self.owner[arg] != arg or arg not in self.base or last.get(arg) != i:
                 continue
@@ -489,7 +533,15 @@ class _Lowering:
 
     def _number(self, value: float) -> str:
         text = repr(value).replace("-", "m").replace(".", "_").replace("+", "")
-        return self._make(f"k{text}", lambda env, B: np.float64(value) * np.ones(()))
+        return self._make(f"k{text}", lambda env, B: np.array(value))
+
+    def _everywhere(self, value: float, like: Instruction) -> str:
+        """A number in the shape of an instruction: ufuncs without SIMD for scalars want it so."""
+        shape = "_".join(map(str, [*like.shape, *["B"] * (like.batch == 2)]))
+        return self._make(
+            f"{self._number(value)}_of_{shape}_{like.batch}",
+            lambda env, B: np.full(full_shape(like.shape, like.batch, B), value),
+        )
 
     def _value(self, operand: Operand) -> str:
         """The name of an operand's array; it is made in the set-up if it is a view or fixed."""
@@ -540,10 +592,10 @@ class _Lowering:
             )
         base = self.base[i]
         n = each.shape[0] if each.shape else 0
-        cut = i in self.extra or self._has_more(base)
-        return self._make(
-            name, (lambda env, B: env[f"m{base}"][:n]) if cut else (lambda env, B: env[f"m{base}"])
-        )
+        whole = f"m{base}"
+        if i in self.extra or self._has_more(base):  # one view for all: NumPy is faster in place
+            whole = self._make(f"m{base}_{n}", lambda env, B: env[f"m{base}"][:n])
+        return self._make(name, lambda env, B: env[whole])
 
     def _has_more(self, base: int) -> bool:
         return any(k in self.extra for k, b in self.base.items() if b == base)
@@ -583,7 +635,7 @@ class _Lowering:
             name = whole
         return self._make(f"{name}_r{rows}", lambda env, B: env[name].reshape(rows, -1))
 
-    def _turned(self, name: str) -> str:
+    def _transposed(self, name: str) -> str:
         """The matrix transposed."""
         return self._make(f"{name}_T", lambda env, B: env[name].T)
 
@@ -606,7 +658,7 @@ class _Lowering:
             out = self._make(f"g{i}", lambda env, B: view(env["g"], index, steps_of(index), None))
             a = self._flat(self._value(d), len(index))
             b = self._flat(self._ones_below(x), index.shape[1])
-            self._dot(a, self._turned(b), out)
+            self._dot(a, self._transposed(b), out, self.all[d].batch == 2)
             return
         if self.owner[i] != i or each.kind in (vector.PARAMETER, vector.COUNT):
             self._value(i)
@@ -645,8 +697,11 @@ class _Lowering:
                 self.lines.append(f"{name}[{at}] = x{number}[{source}]")
             start += n
 
-    def _dot(self, a: str, b: str, out: str) -> None:
-        self.lines.append(f"dot({a}, {b}, {out})")
+    def _dot(self, a: str, b: str, out: str, over_samples: bool = False) -> None:
+        name = "dot"
+        if over_samples:
+            name = self._make(f"dot_{out}", lambda env, B: faster_dot(env[a], env[b]))
+        self.lines.append(f"{name}({a}, {b}, {out})")
 
     def _contract(self, i: int, each: Instruction) -> None:
         a, b = each.args
@@ -655,11 +710,11 @@ class _Lowering:
         if each.data == "nt":
             rows, columns = first.shape[0], second.shape[0]
             x, y = self._flat(x, rows), self._flat(y, columns)
-            y = self._turned(y)
+            y = self._transposed(y)
         else:
             rows = each.shape[0]
             if each.data == "tn":
-                x = self._turned(x)
+                x = self._transposed(x)
             y = self._flat(y, second.shape[0])
         self._dot(x, y, self._flat(self._value(i), rows))
 
@@ -672,10 +727,9 @@ class _Lowering:
             return
         args = [self._value(arg) for arg in each.args]
         name = each.op.name
-        if each.op is GREATER and each.args[1] == 0.0 and self._is_relu(each.args[0]):
-            base = f"m{self.base[i]}"
-            self._make(f"mask{i}", lambda env, B: np.sign if env[base].dtype != bool else positive)
-            self.lines.append(f"mask{i}({args[0]}, {out})")
+        if self._is_mask(each):
+            above = self._make(f"mask{i}", lambda env, B: above_zero(env[out]))
+            self.lines.append(f"{above}({args[0]}, {out})")
             return
         y = self._tanh_of(each) if name in FROM_VALUE else None
         if y is not None:
@@ -683,22 +737,34 @@ class _Lowering:
             return
         steps = IN_STEPS.get(each.op)
         if steps is not None:
-            one, two = self._number(1.0), self._number(0.0)
             for step in steps:
-                self.lines.append(step.format(*args, out=out, one=one, zero=two))
+                names = {"one": self._number(1.0)} if "{one}" in step else {}
+                if "{zeros}" in step:
+                    names["zeros"] = self._everywhere(0.0, each)
+                self.lines.append(step.format(*args, out=out, **names))
             return
+        place = out
+        if each.op in (ops.maximum, ops.minimum):  # SIMD needs two whole arrays
+            args = [
+                self._everywhere(arg, each) if isinstance(arg, float) else name
+                for arg, name in zip(each.args, args, strict=True)
+            ]
+            place = f"out={out}"
         function = kernels.elementwise(each.op)
         called = f"f_{each.op.name}" if each.op.name.isidentifier() else f"f_{i}"
         while self.called.setdefault(called, function) is not function:
             called += "_"
         self._make(called, lambda env, B: function)
         if isinstance(function, np.ufunc):
-            self.lines.append(f"{called}({', '.join(args)}, out={out})")
+            self.lines.append(f"{called}({', '.join(args)}, {place})")
         else:
             self.lines.append(f"{out}[...] = {called}({', '.join(args)})")
 
-    def _is_relu(self, operand: Operand) -> bool:
-        return not isinstance(operand, float) and self.all[operand].op is ops.relu
+    def _is_mask(self, each: Instruction) -> bool:
+        """Whether this is [relu(x) > 0]."""
+        if each.op is not GREATER or each.args[1] != 0.0 or isinstance(each.args[0], float):
+            return False
+        return self.all[each.args[0]].op is ops.relu
 
     def _tanh_of(self, each: Instruction) -> int | None:
         """The instruction whose value the slope of this one can be computed from."""
@@ -716,7 +782,7 @@ class _Lowering:
         out = self._value(i)
         if each.args[0] in self.squares:
             y = self._flat(self._value(source.args[0]), 1)
-            self._dot(y, self._turned(y), self._flat(out, 1))
+            self._dot(y, self._transposed(y), self._flat(out, 1))
             return
         x = self._value(each.args[0])
         rank = len(source.shape) + (source.batch > 0)

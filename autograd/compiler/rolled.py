@@ -20,7 +20,7 @@ from autograd.compiler.source import Source, write
 from autograd.compiler.vector import Operand, VectorProgram
 from autograd.compiler.vector import verify as verify_vector
 
-CACHE = 2**16  # numbers that a tile of a batch may take: half a megabyte
+CACHE = 2**17  # numbers that a tile of a batch may take: a megabyte
 LEAST = 512  # samples in a tile: matrix products of fewer are slower than memory
 KEPT = 8  # numbers of samples for which kernels are kept
 
@@ -72,31 +72,32 @@ class Vectors:
             with np.errstate(all="ignore"):
                 results = self.forward.function(p, stacked, shared, batch)
                 return self._outputs(self.per_sample, results, batch), None
-        outputs, g = self.tiled(p, columns, batch)
+        outputs, g = self.tiled(p, columns, batch, scale)
         full = np.zeros(len(parameters))
-        full[self.places] = g if scale == 1.0 else g * scale
+        full[self.places] = g
         return outputs, full
 
     def tiled(
-        self, p: np.ndarray, columns: list[np.ndarray], batch: int | None
+        self, p: np.ndarray, columns: list[np.ndarray], batch: int | None, scale: float
     ) -> tuple[list[Any], np.ndarray]:
         """The outputs and the gradients, for parameters in the program's order, tile by tile."""
         tile = self.tile(batch)
         if tile >= (batch or 1):
-            return self.once(p, columns, batch)
+            return self.once(p, columns, batch, scale)
         assert batch is not None
         outputs: list[list[Any]] = []
         g = np.zeros(len(p))
         for start in range(0, batch, tile):
             stop = min(start + tile, batch)
             pieces = [each if each.ndim == 1 else each[:, start:stop] for each in columns]
-            found, part = self.once(p, pieces, stop - start)
+            found, part = self.once(p, pieces, stop - start, scale)
             g += part
             outputs.append(found)
         return self._joined(outputs), g
 
+    @np.errstate(all="ignore")
     def once(
-        self, p: np.ndarray, columns: list[np.ndarray], batch: int | None
+        self, p: np.ndarray, columns: list[np.ndarray], batch: int | None, scale: float
     ) -> tuple[list[Any], np.ndarray]:
         """The same for all samples at once."""
         pool = self.pool.get(batch)
@@ -111,9 +112,9 @@ class Vectors:
         kernel.p[:] = p
         for buffer, column in zip(kernel.columns, columns, strict=True):
             buffer[...] = column
-        with np.errstate(all="ignore"):
-            kernel.run()
-        outputs, g = self.results(kernel, batch), kernel.g.copy()
+        kernel.run()
+        outputs = self.results(kernel, batch)
+        g = kernel.g.copy() if scale == 1.0 else np.multiply(kernel.g, scale)
         pool.append(kernel)
         return outputs, g
 
