@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,7 @@ class Call:
                             f"argument {position} of {name} must have {self.batch} samples, as "
                             f"argument {first} has, but its shape is {array.shape}."
                         )
-                    size = int(np.prod(array.shape[1:]))
-                    self.columns.append(array.reshape(len(array), size).T)
+                    self.columns.append(array.reshape(len(array), prod(array.shape[1:])).T)
             self._parts.append((tree, None, mapped))
             key.append((mapped, _shape(tree)))
         if any(axes) and self.batch is None:

@@ -1,16 +1,15 @@
 """The last passes, for NumPy alone: buffers that are kept, results written in place.
 
-A vector program says what is computed. Here it is decided where: every array is allocated
-once per number of samples, a result may take over the memory of an argument that nobody needs
-any more, biases join their weights as a column against a row of ones, so that a layer is one
-matrix product forwards and its gradient another, and gradients are written to their place in
-one flat array. The lines that are left are bare calls with ``out``.
+A vector program says what is computed. Here it becomes lines that are bare calls with ``out``,
+by the patterns of `fusions` and in the memory of `memory`: every array is allocated once per
+number of samples, biases join their weights as a column against a row of ones, so that a layer is
+one matrix product forwards and its gradient another, and gradients are written to their place in
+one flat array.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,112 +25,11 @@ from autograd.compiler.buffers import (
     steps_of,
     view,
 )
-from autograd.compiler.calls import (
-    FROM_VALUE,
-    FUNCTIONS,
-    IN_STEPS,
-    above_zero,
-    faster_dot,
-    in_place,
-)
-from autograd.compiler.symbolic import COMPARISONS, GREATER
+from autograd.compiler.calls import FROM_VALUE, IN_STEPS, above_zero, faster_dot
+from autograd.compiler.fusions import Fusions
+from autograd.compiler.kernel import Lowered
+from autograd.compiler.memory import Memory
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
-
-_VIEWS = (vector.LIFT, vector.ACCESS, vector.FILL)
-_SOURCES = (vector.PARAMETER, vector.INPUT, vector.CONSTANT)
-MANY = 8  # numbers of a sample that are better copied together
-
-
-@dataclass(eq=False)
-class Kernel:
-    """A program with its buffers, for one number of samples.
-
-    Attributes:
-        p: the parameters, to be filled before a run.
-        g: their gradients, after it.
-        columns: the inputs, to be filled; each (n, samples), or (n,).
-        results: per output (array, row, whether that is a row of samples) to be read after a
-            run, or (number, None, False).
-    """
-
-    p: np.ndarray
-    g: np.ndarray
-    columns: list[np.ndarray]
-    results: list[tuple[Any, int | None, bool]]
-    run: Callable[[], None]
-
-
-@dataclass(eq=False)
-class Lowered:
-    """The plan of a kernel, for any number of samples.
-
-    Attributes:
-        columns: of each array of inputs how many numbers a sample has, and whether it has samples.
-        extended: whether it has a row of ones below.
-        turned: whether it lies in memory a row per sample.
-        setup: what is made once, by name.
-        lines: the calls.
-        results: as of a kernel, by name.
-        width: numbers per sample in all buffers.
-    """
-
-    n_parameters: int
-    columns: list[tuple[int, bool]]
-    extended: list[bool]
-    turned: list[bool]
-    setup: list[tuple[str, Callable[[Environment, int], Any]]]
-    lines: list[str]
-    results: list[tuple[str, int | None, bool]]
-    width: int
-    _code: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """The source of a run."""
-        return "def run():\n" + "\n".join(f"    {line}" for line in self.lines or ["pass"]) + "\n"
-
-    def kernel(self, batch: int | None) -> Kernel:
-        """A kernel with new buffers."""
-        samples = 1 if batch is None else batch
-        env: Environment = dict(FUNCTIONS)
-        env["p"], env["g"] = np.zeros(self.n_parameters), np.zeros(self.n_parameters)
-        columns = []
-        for i, (n, own) in enumerate(self.columns):
-            rows = n + self.extended[i]
-            if self.turned[i]:
-                base = np.ones((samples, rows)).T
-            else:
-                base = np.ones((rows, samples) if own else rows)
-            env[f"x{i}"], env[f"x{i}_1"] = base[:n], base
-            columns.append(base[:n])
-        with np.errstate(all="ignore"):
-            for name, make in self.setup:
-                env[name] = make(env, samples)
-        used = sorted({word for line in self.lines for word in _words(line)} & env.keys())
-        head = f"def run({', '.join(f'{name}={name}' for name in used)}):\n"
-        text = head + "".join(f"    {line}\n" for line in self.lines or ["pass"])
-        code = self._code.get(text)
-        if code is None:
-            code = self._code.setdefault(text, compile(text, "<autograd.compile kernel>", "exec"))
-        exec(code, env)
-        results: list[tuple[Any, int | None, bool]] = []
-        for name, where, wide in self.results:
-            if where is None:
-                results.append((float(name), None, False))
-            else:
-                results.append((env[name].reshape((-1, samples) if wide else -1), where, wide))
-        return Kernel(env["p"], env["g"], columns, results, env["run"])
-
-
-def _words(line: str) -> set[str]:
-    words, word = set(), ""
-    for character in line + " ":
-        if character.isalnum() or character == "_":
-            word += character
-        else:
-            words.add(word)
-            word = ""
-    return words
 
 
 def lower(program: VectorProgram, n_parameters: int, columns: list[tuple[int, bool]]) -> Lowered:
@@ -147,315 +45,25 @@ def lower(program: VectorProgram, n_parameters: int, columns: list[tuple[int, bo
 
 class _Lowering:
     def __init__(self, program: VectorProgram, n_parameters: int, columns: list[tuple[int, bool]]):
-        self.program, self.n_parameters, self.columns = program, n_parameters, columns
+        self.program, self.columns = program, columns
         self.all = program.instructions
+        self.fused = Fusions(program, n_parameters, columns)
+        self.memory = Memory(self.fused)
         self.setup: list[tuple[str, Callable[[Environment, int], Any]]] = []
         self.lines: list[str] = []
         self.known: set[str] = set()
-        self.extended = [False] * len(columns)
-        self.needed = self._needed()
-        self.users: dict[int, list[int]] = {}
-        for i in self.needed:
-            for arg in self.all[i].references:
-                self.users.setdefault(arg, []).append(i)
-        self.results = {o for o, _ in program.outputs if not isinstance(o, float)}
-        self.gradient_parts = {o for _, o in program.gradients if not isinstance(o, float)}
-        self.static = self._static()
-        self.affine: dict[int, tuple[int, int, np.ndarray]] = {}  # add -> (X, product, index)
-        self.skipped: set[int] = set()
-        self.joint: dict[int, tuple[int, int, np.ndarray]] = {}  # contract -> (D, X, index)
-        self.done: set[int] = set()  # gradients that a joint product gives
-        self.direct: set[int] = set()  # gradients that are written to their place
         self.called: dict[str, Any] = {}
         self.loose: dict[str, tuple[int, ...]] = {}  # views that are not whole in memory
-        self._find_affine()
-        self._find_joint()
-        self.squares = self._squares()
-        self.softmax = self._softmax()
-        self.owner = self._owners()
-        self.extra: set[int] = set()  # owners that have a row of ones
-        for x, _, _ in self.affine.values():
-            self._extend(x)
-        for _, x, _ in self.joint.values():
-            self._extend(x)
-        self.base: dict[int, int] = {}
-
-    def _needed(self) -> list[int]:
-        stack = [o for o, _ in self.program.outputs if not isinstance(o, float)]
-        stack += [o for _, o in self.program.gradients if not isinstance(o, float)]
-        seen: set[int] = set()
-        while stack:
-            each = stack.pop()
-            if each not in seen:
-                seen.add(each)
-                stack += self.all[each].references
-        return sorted(seen)
-
-    def _static(self) -> set[int]:
-        """Instructions that neither parameters nor inputs change."""
-        static: set[int] = set()
-        for i in self.needed:
-            each = self.all[i]
-            if each.kind in (vector.PARAMETER, vector.INPUT):
-                continue
-            if all(arg in static for arg in each.references):
-                static.add(i)
-        return static
-
-    # -- biases as columns -------------------------------------------------------------------
-
-    def _bias(self, operand: Operand, rows: int) -> np.ndarray | None:
-        """The places of parameters that are added to the rows of an array."""
-        if isinstance(operand, float):
-            return None
-        each = self.all[operand]
-        if each.kind == vector.LIFT:
-            each = self.all[each.args[0]]
-        if each.kind == vector.PARAMETER and each.data.size == rows and each.shape[:1] == (rows,):
-            return np.asarray(each.data.ravel())
-        return None
-
-    def _extendable(self, x: int) -> bool:
-        """Whether a row of ones can be put below this array."""
-        each = self.all[x]
-        if x in self.static:
-            return True
-        if each.kind == vector.INPUT:
-            return self._column(each) is not None and len(each.shape) == 1
-        return each.kind in (vector.MAP, vector.CONTRACT) and bool(each.shape)
-
-    def _find_affine(self) -> None:
-        for i in self.needed:
-            each = self.all[i]
-            if each.kind != vector.MAP or each.op is not ops.add:
-                continue
-            for product, other in (each.args, each.args[::-1]):
-                if isinstance(product, float) or self.users[product] != [i]:
-                    continue
-                c = self.all[product]
-                if c.kind != vector.CONTRACT or c.data != "nn" or product in self.results:
-                    continue
-                w, x = self.all[c.args[0]], c.args[1]
-                bias = self._bias(other, c.shape[0])
-                if w.kind != vector.PARAMETER or bias is None or each.shape != c.shape:
-                    continue
-                index = np.concatenate([w.data, bias[:, np.newaxis]], axis=1)
-                if consecutive(index) and self._extendable(x):
-                    self.affine[i] = x, product, index
-                    self.skipped.add(product)
-                    break
-
-    def _find_joint(self) -> None:
-        """Gradients of weights and of their biases that one product can give."""
-        sums: dict[int, list[tuple[np.ndarray, int]]] = {}
-        for index, operand in self.program.gradients:
-            if isinstance(operand, float):
-                continue
-            inner = operand
-            while (
-                self.all[inner].kind in (vector.ACCESS, vector.FILL) and self.all[inner].references
-            ):
-                inner = self.all[inner].args[0]
-            each = self.all[inner]
-            if each.kind == vector.SUM:
-                source = self.all[each.args[0]]
-                axes, batch = each.data
-                rest = set(range(1, len(source.shape)))
-                if set(axes) == rest and batch == (source.batch > 0):
-                    sums.setdefault(each.args[0], []).append((index, operand))
-            elif len(each.shape) == 1 and each.batch == 0:
-                sums.setdefault(inner, []).append((index, operand))
-        counts = np.zeros(self.n_parameters, dtype=np.int64)
-        for index, _ in self.program.gradients:
-            np.add.at(counts, index, 1)
-        for index, operand in self.program.gradients:
-            if isinstance(operand, float) or self.all[operand].kind != vector.CONTRACT:
-                continue
-            each = self.all[operand]
-            if each.data != "nt" or operand in self.joint or (counts[index] > 1).any():
-                continue
-            d, x = each.args
-            for bias, part in sums.get(d, []):
-                if bias.size != len(index) or part in self.done or (counts[bias] > 1).any():
-                    continue
-                both = np.concatenate([index, bias.reshape(-1, 1)], axis=1)
-                if consecutive(both) and self._extendable(x):
-                    self.joint[operand] = d, x, both
-                    self.done |= {operand, part}
-                    self._drop(part, d)
-                    break
-
-    def _drop(self, part: int, d: int) -> None:
-        """Skip what only led to a gradient that comes from elsewhere now."""
-        while part != d and part not in self.results:
-            if any(user not in self.skipped for user in self.users.get(part, [])):
-                return
-            self.skipped.add(part)
-            part = self.all[part].args[0]
-
-    def _squares(self) -> set[int]:
-        """Squares that are only summed up, all of them: a product of the row with itself."""
-        found = set()
-        for i in self.needed:
-            each = self.all[i]
-            if each.kind != vector.SUM or i in self.static:
-                continue
-            x = each.args[0]
-            source = self.all[x]
-            axes, batch = each.data
-            every = len(axes) + batch == len(source.shape) + (source.batch > 0)
-            if int(np.prod(each.shape)) == 1 and each.batch == 0 and source.kind == vector.MAP:
-                rest = [n for axis, n in enumerate(source.shape) if axis not in axes]
-                every = every or (all(n == 1 for n in rest) and batch == (source.batch > 0))
-                if (
-                    source.op is ops.square
-                    and every
-                    and self.users[x] == [i]
-                    and x not in self.results
-                ):
-                    inner = self.all[source.args[0]]
-                    if (inner.shape, inner.batch) == (source.shape, source.batch):
-                        found.add(x)
-                        self.skipped.add(x)
-        return found
-
-    def _softmax(self) -> dict[int, int]:
-        """Quotients exp(x - y) / Σ exp(x - y) with y = logsumexp(x), whose parts are known."""
-        found: dict[int, int] = {}
-        for i in self.needed:
-            each = self.all[i]
-            if each.kind != vector.MAP or each.op is not ops.divide:
-                continue
-            if any(isinstance(arg, float) for arg in each.args):
-                continue
-            e, whole = each.args
-            top = self.all[e]
-            if top.op is not ops.exp_difference or self.all[whole].kind != vector.ACCESS:
-                continue
-            s = self.all[whole].args[0]
-            if self.all[s].op is not ops.total or self.all[s].args != (e,):
-                continue
-            x, y = top.args
-            if isinstance(y, float) or self.all[y].kind != vector.ACCESS:
-                continue
-            log = self.all[y].args[0]
-            if self.all[log].op is not ops.logsumexp or self.all[log].args != (x,):
-                continue
-            if self.users[e] == sorted({s, i}) and self.users[s] == [whole] == [
-                user for user in self.users[s] if self.users[user] == [i]
-            ]:
-                found[i] = log
-                self.skipped |= {e, s, whole} | ({y} if self.users[y] == [e] else set())
-        return found
-
-    # -- who owns which memory ---------------------------------------------------------------
-
-    def _owners(self) -> dict[int, int]:
-        """Of a view the instruction whose array it looks at; of others themselves."""
-        owner: dict[int, int] = {}
-        for i in self.needed:
-            each = self.all[i]
-            owner[i] = i
-            if each.kind in _VIEWS and each.references and i not in self.static:
-                source = each.references[0]
-                # What is no matrix in memory can be read element by element, not reshaped.
-                mapped = i not in self.results | self.gradient_parts and all(
-                    self.all[user].kind == vector.MAP for user in self.users.get(i, [])
-                )
-                looks = each.kind == vector.LIFT
-                if each.kind == vector.ACCESS:
-                    whole = owner[source] == source and source not in self.static
-                    whole = whole and self.all[source].kind not in _SOURCES
-                    plain = consecutive(each.data) or (mapped and steps_of(each.data) is not None)
-                    looks = whole and plain
-                elif each.kind == vector.FILL:
-                    looks = mapped
-                if looks:
-                    owner[i] = owner[source]
-        return owner
-
-    def _extend(self, x: int) -> None:
-        each = self.all[x]
-        if each.kind == vector.INPUT:
-            column = self._column(each)
-            assert column is not None
-            self.extended[column] = True
-        else:
-            self.extra.add(x)
-
-    def _column(self, each: Instruction) -> int | None:
-        """The array of inputs that an instruction gives as a whole."""
-        start = 0
-        for number, (n, own) in enumerate(self.columns):
-            flat = each.data.ravel()
-            whole = len(flat) == n and bool((flat == start + np.arange(n)).all())
-            if whole and own == (each.batch == 2):
-                return number
-            start += n
-        return None
-
-    def _turned(self) -> list[bool]:
-        """Which arrays of inputs are kept a row per sample, as they come.
-
-        Those of many numbers that only products of matrices use, which read them either way.
-        """
-        wholes: dict[int | None, list[int]] = {}
-        for i in self.needed:
-            if self.all[i].kind == vector.INPUT:
-                wholes.setdefault(self._column(self.all[i]), []).append(i)
-        turned = []
-        for number, (n, own) in enumerate(self.columns):
-            found = wholes.get(number, [])
-            users = [self.all[user] for i in found for user in self.users.get(i, [])]
-            turned.append(
-                own and n >= MANY and len(found) == 1 and len(self.all[found[0]].shape) == 1
-                and found[0] not in self.results | self.gradient_parts
-                and all(user.kind == vector.CONTRACT for user in users)
-            )  # fmt: skip
-        return turned
-
-    # -- the plan ----------------------------------------------------------------------------
 
     def lowered(self) -> Lowered:
         """The plan."""
-        steps = [i for i in self.needed if i not in self.skipped]
-        last: dict[int, int] = {}
-        for i in steps:
-            for arg in self._reads(i):
-                last[self.owner[arg]] = i
-        end = len(self.all)
-        for each in self.results | (self.gradient_parts - self.done):
-            last[self.owner[each]] = end
-        free: dict[Any, list[int]] = {}
-        expiring: dict[int, list[int]] = {}
-        for o, at in last.items():
-            expiring.setdefault(at, []).append(o)
-        self._gradients_first()
-        specs: dict[int, tuple[Any, bool]] = {}
-        for i in steps:
-            each = self.all[i]
-            owned = self._owned(i)
-            if owned:
-                whether = each.op in COMPARISONS and not self._is_mask(each)
-                kind = "bool" if whether else "float64"
-                key = (each.shape, each.batch, kind)
-                base = self._taken_over(i, last, key, specs)
-                if base is None:
-                    pool = free.get(key, [])
-                    base = pool.pop() if pool else i
-                self.base[i] = base
-                specs[base] = (key, specs.get(base, (key, False))[1] or i in self.extra)
-            for o in expiring.get(i, []):
-                if o in self.base and all(
-                    last.get(k, -1) <= i for k, b in self.base.items() if b == self.base[o]
-                ):
-                    pool = free.setdefault(specs[self.base[o]][0], [])
-                    if self.base[o] not in pool:
-                        pool.append(self.base[o])
-        for base, ((shape, batch, kind), more) in specs.items():
+        fused, memory = self.fused, self.memory
+        for base, (shape, batch, kind, more) in memory.arrays.items():
             self.setup.append((f"m{base}", allocation(shape, batch, kind, more)))
-        for i in steps:
-            self._step(i)
+        self._gradients_first()
+        for i in fused.needed:
+            if i not in fused.skipped:
+                self._step(i)
         self._gradients_last()
         results: list[tuple[str, int | None, bool]] = []
         for o, where in self.program.outputs:
@@ -464,57 +72,15 @@ class _Lowering:
             else:
                 results.append((self._value(o), where, self.all[o].batch == 2))
         width = sum(
-            int(np.prod(shape)) + more for (shape, batch, _), more in specs.values() if batch == 2
+            int(np.prod(shape)) + more
+            for shape, batch, _, more in memory.arrays.values()
+            if batch == 2
         )
         width += sum(n for n, own in self.columns if own)
         return Lowered(
-            self.n_parameters, self.columns, self.extended, self._turned(), self.setup,
+            fused.n_parameters, self.columns, memory.extended, memory.turned, self.setup,
             self.lines, results, width,
         )  # fmt: skip
-
-    def _reads(self, i: int) -> list[int]:
-        if i in self.affine:
-            return [self.affine[i][0]]
-        if i in self.softmax:
-            return [self.softmax[i]]
-        reads = list(self.all[i].references)
-        if reads and reads[0] in self.squares:
-            reads = list(self.all[reads[0]].references)
-        each = self.all[i]
-        if each.op is not None and each.op.name in FROM_VALUE and each.kind == vector.MAP:
-            y = self._tanh_of(each)
-            if y is not None:
-                reads.append(y)
-        return reads
-
-    def _owned(self, i: int) -> bool:
-        each = self.all[i]
-        if i in self.static or self.owner[i] != i or i in self.direct or i in self.joint:
-            return False
-        if each.kind in (vector.PARAMETER, vector.COUNT, vector.CONSTANT):
-            return False
-        return not (each.kind == vector.INPUT and self._column(each) is not None)
-
-    def _taken_over(
-        self, i: int, last: dict[int, int], key: Any, specs: dict[int, Any]
-    ) -> int | None:
-        """The memory of an argument that is read here for the last time."""
-        each = self.all[i]
-        if each.kind != vector.MAP or i in self.affine or not in_place(each):
-            return None
-        if int(np.prod(each.shape)) == 1:  # NumPy takes three times as long for one in place
-            return None
-        for arg in each.references:
-            if self.owner[arg] != arg or arg not in self.base or last.get(arg) != i:
-                continue
-            base = self.base[arg]
-            if specs[base][0] != key or arg in self.results:
-                continue
-            # No later value may live there already, and no view of it be read elsewhere.
-            others = [k for k, b in self.base.items() if b == base and k != arg]
-            if all(last.get(k, -1) <= i for k in others):
-                return base
-        return None
 
     # -- names -------------------------------------------------------------------------------
 
@@ -551,7 +117,7 @@ class _Lowering:
         name = f"v{i}"
         if name in self.known:
             return name
-        if i in self.static:
+        if i in self.fused.static:
             return self._make(name, self._fixed(i))
         if each.kind == vector.PARAMETER:
             stride = steps_of(each.data)
@@ -564,13 +130,13 @@ class _Lowering:
             self.lines.append(f"{name}[...] = p[{index}]")
             return name
         if each.kind == vector.INPUT:
-            column = self._column(each)
+            column = self.fused.column(each)
             if column is not None and len(each.shape) == 1:
                 return self._make(name, lambda env, B: env[f"x{column}"])
             if column is not None:
                 full = full_shape(each.shape, each.batch, -1)
                 return self._make(name, lambda env, B: env[f"x{column}"].reshape(full))
-        if self.owner[i] != i:
+        if self.memory.owner[i] != i:
             source = self._value(each.args[0])
             if each.kind == vector.LIFT:
                 if source in self.loose:
@@ -590,15 +156,14 @@ class _Lowering:
                     env[source], each.data, stride, (B if wide == 2 else 1) if wide else None
                 ),
             )
-        base = self.base[i]
+        base = self.memory.base[i]
         n = each.shape[0] if each.shape else 0
         whole = f"m{base}"
-        if i in self.extra or self._has_more(base):  # one view for all: NumPy is faster in place
+        if i in self.memory.extra or self.memory.has_more(
+            base
+        ):  # one view for all: NumPy is faster in place
             whole = self._make(f"m{base}_{n}", lambda env, B: env[f"m{base}"][:n])
         return self._make(name, lambda env, B: env[whole])
-
-    def _has_more(self, base: int) -> bool:
-        return any(k in self.extra for k, b in self.base.items() if b == base)
 
     def _fixed(self, i: int) -> Callable[[Environment, int], Any]:
         each = self.all[i]
@@ -614,15 +179,15 @@ class _Lowering:
         """The name of an array with its row of ones."""
         each = self.all[x]
         if each.kind == vector.INPUT:
-            return f"x{self._column(each)}_1"
-        if x in self.static:
+            return f"x{self.fused.column(each)}_1"
+        if x in self.fused.static:
             inner = self._value(x)
             return self._make(
                 f"v{x}_1",
                 lambda env, B: np.concatenate([env[inner], np.ones((1, *env[inner].shape[1:]))]),
             )
         self._value(x)
-        return f"m{self.base[x]}"
+        return f"m{self.memory.base[x]}"
 
     def _flat(self, name: str, rows: int) -> str:
         """An array as a matrix of so many rows; copied at every run if memory does not allow."""
@@ -643,29 +208,29 @@ class _Lowering:
 
     def _step(self, i: int) -> None:
         each = self.all[i]
-        if i in self.static:
+        if i in self.fused.static:
             return
-        if i in self.affine:
-            x, _, index = self.affine[i]
+        if i in self.fused.affine:
+            x, _, index = self.fused.affine[i]
             wb = self._make(f"w{i}", lambda env, B: view(env["p"], index, steps_of(index), None))
             rows = index.shape[1]
             self._dot(
                 wb, self._flat(self._ones_below(x), rows), self._flat(self._value(i), len(index))
             )
             return
-        if i in self.joint:
-            d, x, index = self.joint[i]
+        if i in self.fused.joint:
+            d, x, index = self.fused.joint[i]
             out = self._make(f"g{i}", lambda env, B: view(env["g"], index, steps_of(index), None))
             a = self._flat(self._value(d), len(index))
             b = self._flat(self._ones_below(x), index.shape[1])
             self._dot(a, self._transposed(b), out, self.all[d].batch == 2)
             return
-        if self.owner[i] != i or each.kind in (vector.PARAMETER, vector.COUNT):
+        if self.memory.owner[i] != i or each.kind in (vector.PARAMETER, vector.COUNT):
             self._value(i)
             return
         if each.kind == vector.INPUT:
             name = self._value(i)
-            if self._column(each) is None:
+            if self.fused.column(each) is None:
                 self._gathered(name, each)
             return
         if each.kind == vector.CONTRACT:
@@ -721,17 +286,25 @@ class _Lowering:
     def _map(self, i: int, each: Instruction) -> None:
         assert each.op is not None
         out = self._value(i)
-        if i in self.softmax:
-            log = self.softmax[i]
+        if i in self.fused.softmax:
+            log = self.fused.softmax[i]
             self.lines.append(f"divide(t{log}, s{log}, {out})")
+            return
+        if i in self.fused.scaled:
+            log, factor = self.fused.scaled[i]
+            ratio = self._make(f"r{log}", lambda env, B: np.empty_like(env[f"s{log}"]))
+            self.lines += [
+                f"divide({self._value(factor)}, s{log}, {ratio})",
+                f"multiply(t{log}, {ratio}, {out})",
+            ]
             return
         args = [self._value(arg) for arg in each.args]
         name = each.op.name
-        if self._is_mask(each):
+        if self.fused.is_mask(each):
             above = self._make(f"mask{i}", lambda env, B: above_zero(env[out]))
             self.lines.append(f"{above}({args[0]}, {out})")
             return
-        y = self._tanh_of(each) if name in FROM_VALUE else None
+        y = self.fused.value_of(each) if name in FROM_VALUE else None
         if y is not None:
             self.lines.append(f"{FROM_VALUE[name][1]}({self._value(y)}, {args[0]}, {out})")
             return
@@ -760,27 +333,11 @@ class _Lowering:
         else:
             self.lines.append(f"{out}[...] = {called}({', '.join(args)})")
 
-    def _is_mask(self, each: Instruction) -> bool:
-        """Whether this is [relu(x) > 0]."""
-        if each.op is not GREATER or each.args[1] != 0.0 or isinstance(each.args[0], float):
-            return False
-        return self.all[each.args[0]].op is ops.relu
-
-    def _tanh_of(self, each: Instruction) -> int | None:
-        """The instruction whose value the slope of this one can be computed from."""
-        assert each.op is not None
-        op = FROM_VALUE[each.op.name][0]
-        for user in self.users.get(each.args[0], []) if not isinstance(each.args[0], float) else []:
-            other = self.all[user]
-            if other.kind == vector.MAP and other.op is op and other.args == each.args:
-                return user
-        return None
-
     def _sum(self, i: int, each: Instruction) -> None:
         source = self.all[each.args[0]]
         axes, batch = each.data
         out = self._value(i)
-        if each.args[0] in self.squares:
+        if each.args[0] in self.fused.squares:
             y = self._flat(self._value(source.args[0]), 1)
             self._dot(y, self._transposed(y), self._flat(out, 1))
             return
@@ -812,7 +369,7 @@ class _Lowering:
             ones = self._make(f"{x}_h", lambda env, B: np.ones((1, env[x].shape[0])))
             self._dot(ones, x, flat)
             return
-        if each.op is ops.logsumexp and i in self.softmax.values():
+        if each.op is ops.logsumexp and i in self.fused.softmax.values():
             x, shape, batch = args[0], self.all[each.args[0]].shape, each.batch
             self._make(f"t{i}", lambda env, B: np.zeros(full_shape(shape, batch, B)))
             self._make(f"s{i}", lambda env, B: np.zeros(full_shape((1, *shape[1:]), batch, B)))
@@ -857,32 +414,19 @@ class _Lowering:
     # -- gradients ---------------------------------------------------------------------------
 
     def _gradients_first(self) -> None:
-        counts = np.zeros(self.n_parameters, dtype=np.int64)
-        for index, _ in self.program.gradients:
-            np.add.at(counts, index.ravel(), 1)
-        self.shared = counts > 1
-        if self.shared.any():
+        if self.memory.shared.any():
             self.lines.append("g.fill(0.0)")
         for index, operand in self.program.gradients:
-            if isinstance(operand, float) or operand in self.done | self.results:
-                continue
-            each = self.all[operand]
-            if (
-                each.kind == vector.CONTRACT and consecutive(index)
-                and not self.shared[index].any() and operand not in self.static
-                and self.users.get(operand) is None
-                and sum(o == operand for _, o in self.program.gradients) == 1
-            ):  # fmt: skip
+            if operand in self.memory.direct:
                 self._gradient_view(f"v{operand}", index)
-                self.direct.add(operand)
 
     def _gradients_last(self) -> None:
         for number, (index, operand) in enumerate(self.program.gradients):
-            if not isinstance(operand, float) and operand in self.done | self.direct:
+            if not isinstance(operand, float) and operand in self.fused.done | self.memory.direct:
                 continue
             part = self._value(operand)
             stride = steps_of(index)
-            again = bool(self.shared[index].any())
+            again = bool(self.memory.shared[index].any())
             twice = len(np.unique(index)) < index.size
             if stride is not None and not twice:
                 target = self._gradient_view(f"g_{number}", index)

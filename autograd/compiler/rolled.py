@@ -11,7 +11,8 @@ from autograd.compiler.adjoint import with_adjoint
 from autograd.compiler.arguments import stack
 from autograd.compiler.assemble import assemble
 from autograd.compiler.graph import Graph, batched
-from autograd.compiler.lower import Kernel, Lowered, lower
+from autograd.compiler.kernel import Kernel, Lowered
+from autograd.compiler.lower import lower
 from autograd.compiler.naming import name_adjoints, name_blocks
 from autograd.compiler.normal import sums_of_products
 from autograd.compiler.normal import verify as verify_normal
