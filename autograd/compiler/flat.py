@@ -72,7 +72,7 @@ class Flat:
         if self._numbers is not None and not arrays:
             try:
                 values, parts = self._numbers(self.parameters.tolist(), ())
-                return values[0] if len(values) == 1 else values, np.array(parts, np.float64)
+                return values[0] if len(values) == 1 else values, np.array(parts)
             except (ArithmeticError, ValueError):
                 pass  # below
         if len(arrays) != len(self._shapes):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.graph import LITERAL, Graph
+from autograd.compiler.graph import LITERAL, Graph, without_dead_code
 from autograd.op import Op
 
 _ADD, _SUBTRACT, _NEGATIVE, _POSITIVE, _MULTIPLY, _DIVIDE, _SUM, _DOT, _AFFINE, _MEAN = range(10)
@@ -84,6 +84,21 @@ def simpler_powers(graph: Graph) -> Graph:
     return replace(
         graph, rows=tuple(rows), code=code, starts=starts - gone[starts], args=args[~drop]
     )
+
+
+def without_repetition(graph: Graph) -> Graph:
+    """Each number computed once: nodes of the same op and arguments are one."""
+    commutes = [op in (ops.add, ops.multiply) for op in graph.rows]
+    code, active = graph.code.tolist(), graph.active.tolist()
+    starts, args = graph.starts.tolist(), graph.args.tolist()
+    first: dict[tuple[object, ...], int] = {}
+    new = list(range(len(graph)))
+    for i, row in enumerate(code):
+        if row >= 0:
+            own = [new[arg] for arg in args[starts[i] : starts[i + 1]]]
+            new[i] = first.setdefault((row, active[i], *(sorted(own) if commutes[row] else own)), i)
+    at = np.array(new, dtype=np.int64)
+    return without_dead_code(replace(graph, args=at[graph.args], outputs=at[graph.outputs]))
 
 
 def sums_of_products(graph: Graph) -> Normal:

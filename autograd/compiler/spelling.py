@@ -32,7 +32,13 @@ def number(value: float) -> str:
 
 
 class Dialect:
-    """How ops are called: it gathers the functions that the source needs, by name."""
+    """How ops are called: it gathers the functions that the source needs, by name.
+
+    Attributes:
+        repeats: ops that are written with an argument twice, which should be a name.
+    """
+
+    repeats: frozenset[Op] = frozenset()
 
     def __init__(self, functions: Callable[[Op], Callable[..., Any]]):
         self.names: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}

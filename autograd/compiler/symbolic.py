@@ -159,6 +159,11 @@ def simplify(op: Op, args: tuple[Any, ...]) -> Any:
         if isinstance(whole, Expression) and whole.op is FACTORS.get("log_total"):
             e = Expression(ops.exp_difference, (a, b))
             return Expression(ops.divide, (e, Expression(ops.total, ((e,),))))
+    if op is ops.power_slope and isinstance(args[1], float) and args[1] >= 2.0:
+        a, b = args
+        return simplify(ops.multiply, (b, simplify(ops.power, (a, b - 1.0))))  # xᵇ → b xᵇ⁻¹
+    if op is ops.power and is_number(args[1], 1.0):
+        return args[0]  # x¹ → x
     if op is ops.divide:
         a, b = args
         if _is(a, ops.negative):
