@@ -13,12 +13,13 @@ does. Not exact in floating point: the order of additions, and x / c as x · (1/
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.graph import LITERAL, Graph, without_dead_code
+from autograd.compiler.graph import LITERAL, Graph, integers, takes, without_dead_code
 from autograd.op import Op
 
 _ADD, _SUBTRACT, _NEGATIVE, _POSITIVE, _MULTIPLY, _DIVIDE, _SUM, _DOT, _AFFINE, _MEAN = range(10)
@@ -104,47 +105,22 @@ def without_repetition(graph: Graph) -> Graph:
 def sums_of_products(graph: Graph) -> Normal:
     """The normal form of a graph."""
     n = len(graph)
-    kind_of = [_KINDS.get(op, -1) for op in graph.rows]
-    code, starts, args = graph.code.tolist(), graph.starts.tolist(), graph.args.tolist()
-    number, active = graph.number.tolist(), graph.active.tolist()
-    kind = [kind_of[c] if c >= 0 else -1 for c in code]
-    literal = [c == LITERAL for c in code]
-    for i in range(n):
-        if kind[i] == _DIVIDE and not _divides(literal, number, args[starts[i] + 1]):
-            kind[i] = -1
-    uses = np.bincount(graph.args, minlength=n)
-    uses[graph.outputs] += 2
-    used_once = (uses == 1).tolist()
-
-    def may_dissolve(i: int) -> bool:
-        if kind[i] < 0 or not used_once[i]:
-            return False
-        if kind[i] == _AFFINE and graph.labels[i]:
-            return False  # a z that has a name keeps it
-        return active[i] or not any(active[a] for a in args[starts[i] : starts[i + 1]])
-
-    free = [may_dissolve(i) for i in range(n)]
-    # Whether a node that dissolves has single factors only.
-    pure = [True] * n
-    for i in range(n):
-        k = kind[i]
-        if k == _MULTIPLY:
-            a, b = args[starts[i]], args[starts[i] + 1]
-            pure[i] = (literal[a] and (not free[b] or pure[b])) or (
-                literal[b] and (not free[a] or pure[a])
-            )
-        elif k in (_DOT, _AFFINE):
-            pure[i] = False
-        elif k >= 0:
-            pure[i] = all(not free[a] or pure[a] for a in args[starts[i] : starts[i + 1]])
+    starts, args = graph.starts.tolist(), graph.args.tolist()
+    number = graph.number.tolist()
+    of_leaves = [-1, -1, -1]  # whose codes count from the end
+    kinds = np.array([_KINDS.get(op, -1) for op in graph.rows] + of_leaves)[graph.code]
+    literals = graph.code == LITERAL
+    for i in np.flatnonzero(kinds == _DIVIDE).tolist():
+        c = args[starts[i] + 1]
+        if not (literals[c] and _divides(number[c])):
+            kinds[i] = -1
+    frees = _free(graph, kinds)
+    kind, literal, free = kinds.tolist(), literals.tolist(), frees.tolist()
+    pure = _pure(graph, kinds, frees)
 
     owner = list(range(n))
     scale = [1.0] * n
-    dissolved = [False] * n
-    to: list[int] = []
-    coefficient: list[float] = []
-    left: list[int] = []
-    right: list[int] = []
+    to, left, right, coefficient = array("q"), array("q"), array("q"), array("d")
 
     def term(o: int, c: float, a: int, b: int) -> None:
         to.append(o)
@@ -154,7 +130,7 @@ def sums_of_products(graph: Graph) -> Normal:
 
     def summand(o: int, c: float, i: int) -> None:
         if free[i]:
-            owner[i], scale[i], dissolved[i] = o, c, True
+            owner[i], scale[i] = o, c
         else:
             term(o, c, i, -1)
 
@@ -177,28 +153,31 @@ def sums_of_products(graph: Graph) -> Normal:
                     c, inner = c * number[args[starts[i] + 1]], first
                 else:
                     break
-                dissolved[i] = True
                 owner[i] = -1
                 pair[side] = inner
         term(o, c, *pair)
 
-    for i in range(n - 1, -1, -1):
-        k = kind[i]
-        if k < 0 or owner[i] < 0:
+    for i in np.flatnonzero(kinds >= 0)[::-1].tolist():
+        o = owner[i]
+        if o < 0:
             continue
-        o, c = owner[i], scale[i]
-        start, stop = starts[i], starts[i + 1]
+        k, c, start, stop = kind[i], scale[i], starts[i], starts[i + 1]
         if k == _ADD:
-            summand(o, c, args[start + 1])
-            summand(o, c, args[start])
+            for a in (args[start + 1], args[start]):
+                if free[a]:
+                    owner[a], scale[a] = o, c
+                else:
+                    term(o, c, a, -1)
         elif k == _MULTIPLY:
             a, b = args[start], args[start + 1]
             if literal[a] and free[b] and pure[b]:
                 summand(o, c * number[a], b)
             elif literal[b] and free[a] and pure[a]:
                 summand(o, c * number[b], a)
-            else:
+            elif free[a] or free[b]:
                 product(o, c, a, b)
+            else:
+                term(o, c, a, b)
         elif k == _SUBTRACT:
             summand(o, -c, args[start + 1])
             summand(o, c, args[start])
@@ -226,28 +205,54 @@ def sums_of_products(graph: Graph) -> Normal:
                 for a, b in zip(w[::-1], x[::-1], strict=True):
                     product(o, c, a, b)
             else:
-                to += [o] * m
-                coefficient += [c] * m
-                left += w[::-1]
-                right += x[::-1]
+                to.extend([o] * m)
+                coefficient.extend([c] * m)
+                left.extend(w[::-1])
+                right.extend(x[::-1])
 
-    owners = np.array(to[::-1], dtype=np.int64)
+    owners = np.array(to)[::-1]
     order = np.argsort(owners, kind="stable")
     counts = np.bincount(owners, minlength=n)
-    gone = np.array(dissolved, dtype=bool)
-    is_sum = np.array([k >= 0 for k in kind], dtype=bool) & ~gone
+    gone = integers(owner) != np.arange(n)
     return Normal(
-        graph, is_sum, gone, np.concatenate([[0], np.cumsum(counts)]),
-        np.array(coefficient[::-1], dtype=np.float64)[order],
-        np.array(left[::-1], dtype=np.int64)[order], np.array(right[::-1], dtype=np.int64)[order],
+        graph, (kinds >= 0) & ~gone, gone, np.concatenate([[0], np.cumsum(counts)]),
+        *(np.array(each)[::-1][order] for each in (coefficient, left, right)),
     )  # fmt: skip
 
 
-def _divides(literal: list[bool], number: list[float], i: int) -> bool:
+def _divides(c: float) -> bool:
     """Whether x / c can be written as x · (1/c)."""
-    if not literal[i] or number[i] == 0.0 or not math.isfinite(number[i]):
-        return False
-    return 1e-300 < abs(1.0 / number[i]) < 1e300
+    return c != 0.0 and math.isfinite(c) and 1e-300 < abs(1.0 / c) < 1e300
+
+
+def _free(graph: Graph, kinds: np.ndarray) -> np.ndarray:
+    """Which nodes may dissolve: sums that one other node uses, and no name is kept of."""
+    uses = np.bincount(graph.args, minlength=len(graph))
+    uses[graph.outputs] += 2
+    free = (kinds >= 0) & (uses == 1) & (graph.active | ~takes(graph, graph.active))
+    for i in np.flatnonzero(free & (kinds == _AFFINE)).tolist():
+        free[i] = not graph.labels[i]  # a z that has a name keeps it
+    return np.asarray(free)
+
+
+def _pure(graph: Graph, kinds: np.ndarray, free: np.ndarray) -> list[bool]:
+    """Which nodes, if they dissolve, have single factors only; True of those that do not."""
+    starts, args = graph.starts.tolist(), graph.args.tolist()
+    literals = graph.code == LITERAL
+    literal = literals.tolist()
+    pure: list[bool] = (~free).tolist()
+    scaled = (kinds != _MULTIPLY) | takes(graph, literals)
+    multiplies = (kinds == _MULTIPLY).tolist()
+    for i in np.flatnonzero(free & scaled & (kinds != _DOT) & (kinds != _AFFINE)).tolist():
+        start, stop = starts[i], starts[i + 1]
+        if multiplies[i]:
+            a, b = args[start:stop]
+            pure[i] = (literal[a] and pure[b]) or (literal[b] and pure[a])
+        elif stop - start == 2:
+            pure[i] = pure[args[start]] and pure[args[start + 1]]
+        else:
+            pure[i] = all(map(pure.__getitem__, args[start:stop]))
+    return pure
 
 
 def verify(normal: Normal, after: str) -> Normal:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, runs
+from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, distinct, integers, runs
 from autograd.compiler.normal import Normal
 from autograd.op import Op, SequenceOp
 
@@ -144,7 +144,7 @@ class _Roller:
                 nodes = nodes[np.argsort(graph.place[nodes], kind="stable")]
             self.add(Block(kind, nodes, (len(nodes),), False, kind == "parameter"))
         inputs = np.flatnonzero(graph.code == INPUT)
-        for column in np.unique(self.columns[graph.place[inputs]]).tolist():
+        for column in np.flatnonzero(np.bincount(self.columns[graph.place[inputs]])).tolist():
             nodes = inputs[self.columns[graph.place[inputs]] == column]
             nodes = nodes[np.argsort(graph.place[nodes], kind="stable")]
             own = bool(self.batched[nodes[0]])
@@ -172,7 +172,7 @@ class _Roller:
                 level[i] = 1 + max(top, max(map(at, others), default=0))
             else:
                 level[i] = 1 + max(map(at, args[starts[i] : starts[i + 1]]))
-        return np.array(level, dtype=np.int64)
+        return integers(level)
 
     def levels(self) -> None:
         normal, graph = self.normal, self.graph
@@ -273,7 +273,7 @@ class _Roller:
             ):
                 continue
             order = np.argsort(self.position[arg], kind="stable")
-            if len(np.unique(self.position[arg])) != len(nodes):
+            if not distinct(self.position[arg]):
                 continue
             rank = (block.kind not in _LEAF_RANK) + (block.kind in ("map", "sum", "along"))
             if best is None or rank > best[0]:
@@ -322,7 +322,7 @@ class _Roller:
             return
         _, main, match = max(found, key=lambda each: (each[0], -each[1]))
         if match.components is not None:
-            for label in np.unique(match.components).tolist():
+            for label in np.flatnonzero(np.bincount(match.components)).tolist():
                 yield from self._sum(nodes[match.components == label], level)
             return
         order = np.argsort(match.row * match.columns + match.column, kind="stable")
@@ -372,7 +372,7 @@ class _Roller:
             if rows * columns == n:
                 if k == 1 and (rows == 1 or columns == 1):
                     return None
-                if len(np.unique(row * columns + column)) == n:
+                if distinct(row * columns + column):
                     return _Match(row, rows, column, columns, left, right)
             if split is None and (k > 1 or n > rows):
                 parts = _components(row, rows, column, columns)
@@ -482,7 +482,7 @@ def _parameter_order(roller: _Roller) -> np.ndarray:
     found: list[np.ndarray] = []
 
     def take(nodes: np.ndarray) -> None:
-        if not taken[nodes].any() and len(np.unique(nodes)) == nodes.size:
+        if not taken[nodes].any() and distinct(nodes):
             taken[nodes] = True
             found.append(nodes.ravel())
 
@@ -507,6 +507,6 @@ def _bias(block: Block, block_of: np.ndarray, rows: int) -> np.ndarray | None:
         if segment.right is None and len(segment.left) == 1 and segment.coefficient == 1.0:
             nodes = segment.left[0].reshape(rows, -1)
             same = block_of[nodes[0, 0]] == 0 and bool((nodes == nodes[:, :1]).all())
-            if same and len(np.unique(nodes[:, 0])) == rows:
+            if same and distinct(nodes[:, 0]):
                 return np.asarray(nodes[:, 0])
     return None

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from itertools import chain, compress
 from operator import attrgetter
 from typing import Any, NoReturn
 
 import numpy as np
 
 from autograd import ops
-from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph
+from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph, integers
 from autograd.compiler.symbolic import COMPARISONS
 from autograd.context import Scope, recording, scope, watching
 from autograd.errors import TraceError
@@ -82,8 +83,8 @@ class Traced(Value):
         if recorder is None:
             return super().detach()
         node = constant(self._data)
-        node.tag(self.label, self._scope)
         recorder.watch(node, detach, (self,))
+        node.tag(self.label, self._scope)
         return node
 
     def register_hook(self, hook: Any) -> Any:
@@ -161,6 +162,8 @@ class Recorder:
     def watch(self, node: Value, op: Op | None, parents: tuple[Value, ...]) -> None:
         """Note a node, and mark it."""
         node.__class__ = Traced
+        if op is not ops.affine or not hasattr(node, "_label"):  # those come with theirs
+            node._label = ""  # all will be read, and to read what is missing takes long
         self.records.append((node, op, parents))  # type: ignore[arg-type]
 
 
@@ -217,30 +220,27 @@ def _graph(
     root: Scope,
 ) -> tuple[Graph, list[Value]]:
     """The trace in arrays: leaves first, then the ops as they were made; literals folded."""
-    code: list[int] = []
-    varies: list[bool] = []
-    source: list[Value] = []  # whose number, label and scope
-    places: list[tuple[int, int]] = []  # of leaves that have one
-    starts: list[int] = [0]
-    args: list[Any] = []
-    rows: dict[Op, int] = {}
-    index: dict[int, int] = {}
-    found: list[Value] = list(known)
+    nodes = [node for node, _, _ in records]
+    made_by = [op for _, op, _ in records]
+    parents = [parents for _, _, parents in records]
+    n_ops = len(nodes)
+    index = dict(zip(map(id, nodes), range(n_ops), strict=True))  # a leaf has ~ its number
+    found = list(known)
+    leaves: list[Value] = []
+    kinds: list[int] = []
+    places: list[int] = []
 
-    def leaf(node: Value, kind: int, where: int) -> int:
-        at = index[id(node)] = len(code)
-        code.append(kind)
-        varies.append(kind != LITERAL)
-        source.append(node)
-        starts.append(len(args))
-        if where >= 0:
-            places.append((at, where))
+    def leaf(node: Value, kind: int, place: int) -> int:
+        at = index[id(node)] = ~len(leaves)
+        leaves.append(node)
+        kinds.append(kind)
+        places.append(place)
         return at
 
-    for where, node in enumerate(inputs):
-        leaf(node, INPUT, where)
-    for where, node in enumerate(known):
-        leaf(node, PARAMETER, where)
+    for place, node in enumerate(inputs):
+        leaf(node, INPUT, place)
+    for place, node in enumerate(known):
+        leaf(node, PARAMETER, place)
 
     inside: dict[int, bool] = {id(root): True, id(None): False}
 
@@ -270,39 +270,41 @@ def _graph(
         found.append(node)
         return leaf(node, PARAMETER, len(found) - 1)
 
-    get = index.get
-    code_of, varied, begins, from_node = code.append, varies.append, starts.append, source.append
-    for node, op, parents in records:
-        ids = [get(id(parent)) for parent in parents]
-        if None in ids:
-            ids = [
-                stranger(parent) if (at := get(id(parent))) is None else at for parent in parents
-            ]
-        index[id(node)] = len(code)
-        for i in ids:
-            if varies[i]:  # type: ignore[index]
-                row = rows.get(op)
-                code_of(rows.setdefault(op, len(rows)) if row is None else row)
-                varied(True)
-                args += ids
-                break
-        else:  # folded: its arguments are no part of the graph
-            code_of(LITERAL)
-            varied(False)
-        begins(len(args))
-        from_node(node)
-
+    every = list(chain.from_iterable(parents))
+    ids = list(map(id, every))
+    numbers_of: list[Any] = list(map(index.get, ids))
+    for k, at in enumerate(numbers_of):
+        if at is None:
+            at = index.get(ids[k])
+            numbers_of[k] = stranger(every[k]) if at is None else at
     results = []
     for each in outputs:
         if isinstance(each, Value):
-            at = get(id(each))
-            results.append(stranger(each) if at is None else at)
+            at = index.get(id(each), n_ops)
+            results.append(stranger(each) if at == n_ops else at)
         else:
             results.append(leaf(constant(each), LITERAL, -1))
 
-    labels = [getattr(node, "_label", "") for node in source]
-    skip = id(root)
-    paths: dict[int, str] = {id(None): "", skip: ""}
+    first = len(leaves)
+    numbered = integers(numbers_of + results)
+    numbered = np.where(numbered < 0, ~numbered, numbered + first)
+    args, roots = numbered[: len(ids)], numbered[len(ids) :]
+    sizes = np.zeros(first + n_ops, dtype=np.int64)
+    sizes[first:] = integers(list(map(len, parents)))
+    varies = np.ones(first + n_ops, dtype=bool)
+    varies[:first] = np.array(kinds) != LITERAL
+    folded = _folded(args, sizes, varies, first)
+    rows = dict.fromkeys(compress(made_by, (~folded[first:]).tolist()))
+    codes = dict.fromkeys(made_by, LITERAL) | {op: row for row, op in enumerate(rows)}
+    code = integers([*kinds, *map(codes.__getitem__, made_by)])
+    code[folded] = LITERAL
+    args, sizes = args[~np.repeat(folded, sizes)], np.where(folded, 0, sizes)
+    source = leaves + nodes
+
+    labels = [node.label for node in leaves]
+    labels += map(attrgetter("_label"), nodes)
+    scopes = list(map(attrgetter("_scope"), source))
+    paths: dict[int, str] = {id(None): "", id(root): ""}
 
     def path_of(at: Scope | None) -> str:
         if id(at) not in paths:
@@ -311,28 +313,35 @@ def _graph(
             paths[id(at)] = f"{above}.{at.name}" if above else at.name
         return paths[id(at)]
 
-    for scope_of_some in {id(node._scope): node._scope for node in source}.values():
-        path_of(scope_of_some)
-    scopes = [paths[id(node._scope)] for node in source]
-    kinds = np.array(code, dtype=np.int64)
-    n = len(kinds)
-    number = np.fromiter(map(attrgetter("_data"), source), np.float64, n)
+    scope_ids = list(map(id, scopes))
+    for each_scope in dict(zip(scope_ids, scopes, strict=True)).values():
+        path_of(each_scope)
+    n = len(source)
     active = np.fromiter([node._grad is not None for node in source], bool, n)
-    place = np.full(n, -1, dtype=np.int64)
-    for at_leaf, where in places:
-        place[at_leaf] = where
     graph = Graph(
         rows=tuple(rows),
-        code=kinds,
-        starts=np.array(starts, dtype=np.int64),
-        args=np.array(args, dtype=np.int64),
-        active=active & (kinds != INPUT) & (kinds != LITERAL),
-        number=number,
-        place=place,
-        outputs=np.array(results, dtype=np.int64),
+        code=code,
+        starts=np.concatenate([[0], np.cumsum(sizes)]),
+        args=args,
+        active=active & (code != INPUT) & (code != LITERAL),
+        number=np.fromiter(map(attrgetter("_data"), source), np.float64, n),
+        place=np.concatenate([integers(places), np.full(n_ops, -1)]),
+        outputs=roots,
         n_inputs=len(inputs),
         n_parameters=len(found),
         labels=tuple(labels),
-        scopes=tuple(scopes),
+        scopes=tuple(map(paths.__getitem__, scope_ids)),
     )
     return graph, found[len(known) :]
+
+
+def _folded(args: np.ndarray, sizes: np.ndarray, varies: np.ndarray, first: int) -> np.ndarray:
+    """Which ops depend on literals alone; ``varies`` says which leaves are none."""
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    folded = np.zeros(len(sizes), dtype=bool)
+    if not np.bincount(owner[varies[args]], minlength=len(sizes))[first:].all():
+        some, ends, parents = varies.tolist(), np.cumsum(sizes).tolist(), args.tolist()
+        for i in range(first, len(sizes)):
+            some[i] = any(map(some.__getitem__, parents[ends[i - 1] if i else 0 : ends[i]]))
+        folded[first:] = ~np.array(some[first:])
+    return folded

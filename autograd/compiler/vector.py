@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd import ops
+from autograd.compiler.graph import distinct
 from autograd.compiler.symbolic import COMPARISONS, GREATER
 from autograd.op import Op, SequenceOp
 
@@ -294,7 +295,7 @@ class Builder:
     ) -> Operand:
         """Zeros of a shape with the operand's elements added at these places."""
         size = int(np.prod(shape))
-        if index.size == size and len(np.unique(index)) == size:
+        if index.size == size and distinct(index):
             if isinstance(operand, float):
                 return operand
             operand = self.fill(operand, index.shape, batch)
