@@ -106,6 +106,13 @@ class Reverse:
                 self._add(a, builder.contract("nt", d, b))
             if self.flows[b]:
                 self._add(b, builder.contract("tn", a, d))
+        elif y.kind == vector.PRODUCT:
+            a, b = y.args
+            d = builder.fill(d, y.shape, y.batch)
+            if self.flows[a]:
+                self._add(a, builder.product("nt", d, b))
+            if self.flows[b]:
+                self._add(b, builder.product("tn", a, d))
         elif y.kind == vector.SUM:
             axes, batch = y.data
             source = builder[y.args[0]]

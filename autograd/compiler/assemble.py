@@ -43,7 +43,7 @@ class _Assembler:
             value = self._block(block)
             if (not isinstance(value, float) and block.op is not None) or block.kind == "sum":
                 self._about(value, block)
-            if not block.active and self._cuts(block):
+            if not block.active and block.op is not detach and self._cuts(block):
                 value = self.builder.map(detach, [value])
             self.of_block.append(value)
         outputs = self.graph.outputs
@@ -144,7 +144,10 @@ class _Assembler:
             a = builder.fill(a, segment.left.shape, 0)
         if isinstance(b, float):
             b = builder.fill(b, right.shape, 0)
-        product = builder.contract("nn", a, b)
+        if builder.batch(a) == builder.batch(b) == 2:
+            product = builder.product("nn", a, b)
+        else:
+            product = builder.contract("nn", a, b)
         return builder.map(ops.multiply, [segment.coefficient, product])
 
     def _terms(self, segment: Segment, block: Block) -> Operand:

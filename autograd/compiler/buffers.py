@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd import ops
 from autograd.compiler import kernels, vector
-from autograd.compiler.source import scatter
+from autograd.compiler.source import EINSUM, scatter
 from autograd.compiler.vector import Instruction
 
 Environment = dict[str, Any]
@@ -84,8 +83,6 @@ def evaluate(each: Instruction, args: list[Any], samples: int) -> Any:
         assert each.op is not None
         return kernels.elementwise(each.op)(*args)
     if kind == vector.ALONG:
-        if each.op is ops.maximum:
-            return np.maximum.reduce(args[0], 0)
         return kernels.along_first(each.op)(*args)  # type: ignore[arg-type]
     if kind == vector.LIFT:
         return args[0][..., None]
@@ -105,8 +102,10 @@ def evaluate(each: Instruction, args: list[Any], samples: int) -> Any:
         width = args[0].shape[-1:] if each.batch else ()
         size = args[0].size // (width[0] if width else 1)
         return args[0].reshape(size, *width)[each.data]
-    assert kind == vector.CONTRACT
     a, b = args
+    if kind == vector.PRODUCT:
+        return np.einsum(EINSUM[each.data], a, b)
+    assert kind == vector.CONTRACT
     if each.data == "nt":
         return a.reshape(len(a), -1) @ b.reshape(len(b), -1).T
     a = a.T if each.data == "tn" else a

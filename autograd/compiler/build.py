@@ -23,7 +23,7 @@ from autograd.compiler.arguments import Call
 from autograd.compiler.graph import Graph, levels, verify, without_dead_code
 from autograd.compiler.levels import Levels
 from autograd.compiler.machine import Machine, machine
-from autograd.compiler.normal import simpler_powers
+from autograd.compiler.normal import joined_maxima, simpler_powers
 from autograd.compiler.periods import find_loops
 from autograd.compiler.rolled import Vectors, vectors
 from autograd.compiler.straight import Straight
@@ -84,6 +84,7 @@ def build(graph: Graph, call: Call, combine: bool) -> Built:
     verify(graph, "trace")
     graph = verify(without_dead_code(graph), "without_dead_code")
     graph = verify(simpler_powers(graph), "simpler_powers")
+    graph = verify(joined_maxima(graph), "joined_maxima")
     tier = _tier(graph, call, combine)
     stats: dict[str, Any] = {"nodes": graph.n_ops}
     if isinstance(tier, Vectors):

@@ -66,9 +66,9 @@ FROM_VALUE = {
 }
 FUNCTIONS: dict[str, Any] = {
     "dot": np.dot, "add": np.add, "add_reduce": np.add.reduce, "max_reduce": np.maximum.reduce,
-    "add_at": np.add.at, "take": np.take, "scatter": scatter, "multiply": np.multiply,
-    "subtract": np.subtract, "divide": np.divide, "negative": np.negative, "exp": np.exp,
-    "log": np.log, "maximum": np.maximum,
+    "add_at": np.add.at, "take": np.take, "matmul": np.matmul, "scatter": scatter,
+    "multiply": np.multiply, "subtract": np.subtract, "divide": np.divide,
+    "negative": np.negative, "exp": np.exp, "log": np.log, "maximum": np.maximum,
     "sign": np.sign, "slope_of_tanh": _slope_of_tanh, "slope_of_sigmoid": _slope_of_sigmoid,
 }  # fmt: skip
 IN_STEPS = {

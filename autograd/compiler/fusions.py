@@ -28,6 +28,7 @@ class Fusions:
         squares: squares that are only summed up, all of them: the row times itself.
         softmax: quotients eˣ / Σ eˣ whose parts a logsumexp knows: the logsumexp.
         scaled: products of such a quotient with one number per sample: the logsumexp, the number.
+        pieces: sums of scattered arrays that do not overlap: the scatters.
         skipped: what need not be computed any more.
     """
 
@@ -51,6 +52,7 @@ class Fusions:
         self.squares = self._squares()
         self.softmax = self._softmax()
         self.scaled = self._scaled()
+        self.pieces = self._pieces()
 
     def _needed(self) -> list[int]:
         stack = [o for o, _ in self.program.outputs if not isinstance(o, float)]
@@ -245,6 +247,36 @@ class Fusions:
                 self.skipped.add(quotient)
         return found
 
+    def _pieces(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for i in reversed(self.needed):
+            if i in self.skipped or not self._is_add(i):
+                continue
+            leaves, inner, stack = [], [], [i]
+            while stack:
+                each = stack.pop()
+                if self._is_add(each) and (each == i or self._alone(each)):
+                    inner.append(each)
+                    stack += self.all[each].references
+                else:
+                    leaves.append(each)
+            leaves.sort()
+            if all(self.all[leaf].kind == vector.SCATTER and self._alone(leaf) for leaf in leaves):
+                places = np.concatenate([self.all[leaf].data.ravel() for leaf in leaves])
+                if len(np.unique(places)) == len(places):
+                    found[i] = leaves
+                    self.skipped |= {*leaves, *inner} - {i}
+        return found
+
+    def _is_add(self, i: int) -> bool:
+        each = self.all[i]
+        numbers = any(isinstance(arg, float) for arg in each.args)
+        return each.kind == vector.MAP and each.op is ops.add and not numbers
+
+    def _alone(self, i: int) -> bool:
+        """Whether only one other instruction reads it, once."""
+        return len(self.users[i]) == 1 and i not in self.results | self.gradient_parts
+
     # -- single instructions -----------------------------------------------------------------
 
     def reads(self, i: int) -> list[int]:
@@ -255,6 +287,8 @@ class Fusions:
             return list(self.scaled[i])
         if i in self.softmax:
             return [self.softmax[i]]
+        if i in self.pieces:
+            return [arg for leaf in self.pieces[i] for arg in self.all[leaf].references]
         reads = list(self.all[i].references)
         if reads and reads[0] in self.squares:
             reads = list(self.all[reads[0]].references)

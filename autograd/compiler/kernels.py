@@ -7,12 +7,13 @@ bit, the one here takes a few and is right to some bits less; `FASTER` says whic
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from autograd import ops
-from autograd.op import Op, SequenceOp
+from autograd.op import SMOOTH, Op, SequenceOp
 
 
 def sigmoid(x: Any) -> Any:
@@ -68,6 +69,13 @@ def norm(x: Any, axis: int = 0) -> Any:
     return np.ldexp(np.sqrt(np.sum(squares, axis=axis)), np.squeeze(exponent, axis))
 
 
+# An op of the compiler's own: chains of maximum, through which no gradient flows, are one.
+largest = SequenceOp(
+    "largest", "max", lambda x: float(np.maximum.reduce(x)), lambda x: reduce(np.maximum, x),
+    lambda y, x: ([0.0] * len(x),), latex=lambda x: f"\\max\\left({', '.join(map(str, x))}\\right)",
+    domain=((-3.0, 3.0),), kinks=SMOOTH, doc="The largest xᵢ, with no gradient.",
+)  # fmt: skip
+
 FASTER: dict[Op, Callable[..., Any]] = {
     ops.sigmoid: sigmoid,
     ops.sigmoid_slope: sigmoid_slope,
@@ -82,6 +90,7 @@ ALONG: dict[Op, Callable[..., Any]] = {
     ops.prod: lambda x, axis=0: np.multiply.reduce(x, axis),
     ops.logsumexp: logsumexp,
     ops.norm: norm,
+    largest: lambda x, axis=0: np.maximum.reduce(x, axis),
     ops.dot: lambda w, x, axis=0: np.add.reduce(w * x, axis),
 }
 

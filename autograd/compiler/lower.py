@@ -97,6 +97,12 @@ class _Lowering:
         steps = steps_of(index)
         return self._make(name, lambda env, B: view(env["g"], index, steps, None))
 
+    def _view(self, name: str, source: str, index: np.ndarray, steps: Any, batch: int) -> str:
+        """Elements of an array that lie in such steps."""
+        return self._make(
+            name, lambda env, B: view(env[source], index, steps, {0: None, 1: 1, 2: B}[batch])
+        )
+
     def _number(self, value: float) -> str:
         text = repr(value).replace("-", "m").replace(".", "_").replace("+", "")
         return self._make(f"k{text}", lambda env, B: np.array(value))
@@ -138,6 +144,8 @@ class _Lowering:
                 return self._make(name, lambda env, B: env[f"x{column}"].reshape(full))
         if self.memory.owner[i] != i:
             source = self._value(each.args[0])
+            if each.kind == vector.MAP:  # detached
+                return self._make(name, lambda env, B: env[source])
             if each.kind == vector.LIFT:
                 if source in self.loose:
                     self.loose[name] = (*self.loose[source], 1)
@@ -149,13 +157,7 @@ class _Lowering:
                 )
             stride = steps_of(each.data)
             assert stride is not None
-            wide = each.batch
-            return self._make(
-                name,
-                lambda env, B: view(
-                    env[source], each.data, stride, (B if wide == 2 else 1) if wide else None
-                ),
-            )
+            return self._view(name, source, each.data, stride, each.batch)
         base = self.memory.base[i]
         n = each.shape[0] if each.shape else 0
         whole = f"m{base}"
@@ -235,6 +237,8 @@ class _Lowering:
             return
         if each.kind == vector.CONTRACT:
             self._contract(i, each)
+        elif each.kind == vector.PRODUCT:
+            self._product(i, each)
         elif each.kind == vector.MAP:
             self._map(i, each)
         elif each.kind == vector.SUM:
@@ -283,12 +287,25 @@ class _Lowering:
             y = self._flat(y, second.shape[0])
         self._dot(x, y, self._flat(self._value(i), rows))
 
+    def _product(self, i: int, each: Instruction) -> None:
+        a, b = each.args
+        x, y = self._samples_first(a, each.data == "tn"), self._samples_first(b, each.data == "nt")
+        self.lines.append(f"matmul({x}, {y}, {self._samples_first(i)})")
+
+    def _samples_first(self, operand: int, turned: bool = False) -> str:
+        """A view of an array as a matrix for each sample, of whatever lies in memory."""
+        name, order = self._value(operand), (2, 1, 0) if turned else (2, 0, 1)
+        return self._make(f"{name}_s{'T' * turned}", lambda env, B: env[name].transpose(order))
+
     def _map(self, i: int, each: Instruction) -> None:
         assert each.op is not None
         out = self._value(i)
         if i in self.fused.softmax:
             log = self.fused.softmax[i]
             self.lines.append(f"divide(t{log}, s{log}, {out})")
+            return
+        if i in self.fused.pieces:
+            self._put(i, self.fused.pieces[i])
             return
         if i in self.fused.scaled:
             log, factor = self.fused.scaled[i]
@@ -383,7 +400,7 @@ class _Lowering:
             ]  # fmt: skip
             self._make(f"s{i}_0", lambda env, B: env[f"s{i}"][0])
             return
-        if each.op is ops.maximum:
+        if each.op is kernels.largest:
             self.lines.append(f"max_reduce({args[0]}, 0, None, {out})")
             return
         function = kernels.along_first(each.op)  # type: ignore[arg-type]
@@ -391,18 +408,29 @@ class _Lowering:
         self.lines.append(f"{out}[...] = {called}({', '.join(args)})")
 
     def _scatter(self, i: int, each: Instruction) -> None:
-        x, out = self._value(each.args[0]), self._value(i)
         flat = each.data.ravel()
-        size = int(np.prod(each.shape))
         if len(np.unique(flat)) == len(flat):
-            self._make(f"i{i}", lambda env, B: flat)
-            source = self._make(f"{x}_f{i}", lambda env, B: env[x].reshape(len(flat), -1))
-            target = self._make(f"{out}_f", lambda env, B: env[out].reshape(size, -1))
-            self.lines += [f"{out}.fill(0.0)", f"{target}[i{i}] = {source}"]
+            self._put(i, [i])
             return
+        x, out = self._value(each.args[0]), self._value(i)
         self._make(f"i{i}", lambda env, B: each.data)
         self._make(f"s{i}", lambda env, B: each.shape)
         self.lines.append(f"{out}[...] = scatter({x}, i{i}, s{i})")
+
+    def _put(self, i: int, scatters: list[int]) -> None:
+        """Write what is scattered to its places, no two of which are the same."""
+        out, size = self._value(i), int(np.prod(self.all[i].shape))
+        if sum(self.all[each].data.size for each in scatters) < size:
+            self.lines.append(f"{out}.fill(0.0)")
+        for scatter in scatters:
+            each = self.all[scatter]
+            x, index, steps = self._value(each.args[0]), each.data, steps_of(each.data)
+            if steps is not None:
+                target = self._view(f"{out}_p{scatter}", out, index, steps, each.batch)
+                self.lines.append(f"{target}[...] = {x}")
+                continue
+            at = self._constant(f"i{scatter}", index.ravel())
+            self.lines.append(f"{self._flat(out, size)}[{at}] = {self._flat(x, index.size)}")
 
     def _anyhow(self, i: int, each: Instruction) -> None:
         """A step without a better way: evaluate it and copy."""

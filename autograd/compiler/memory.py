@@ -15,6 +15,7 @@ from autograd.compiler.buffers import consecutive, steps_of
 from autograd.compiler.calls import in_place
 from autograd.compiler.fusions import Fusions
 from autograd.compiler.symbolic import COMPARISONS
+from autograd.compiler.trace import detach
 
 _VIEWS = (vector.LIFT, vector.ACCESS, vector.FILL)
 _SOURCES = (vector.PARAMETER, vector.INPUT, vector.CONSTANT)
@@ -62,11 +63,14 @@ class Memory:
         for i in self.fused.needed:
             each = self.all[i]
             owner[i] = i
+            if each.op is detach and each.references and i not in self.fused.static:
+                owner[i] = owner[each.args[0]]
             if each.kind in _VIEWS and each.references and i not in self.fused.static:
                 source = each.references[0]
                 # What is no matrix in memory can be read element by element, not reshaped.
                 mapped = i not in self.fused.results | self.fused.gradient_parts and all(
-                    self.all[user].kind == vector.MAP for user in self.fused.users.get(i, [])
+                    self.all[user].kind in (vector.MAP, vector.PRODUCT)
+                    for user in self.fused.users.get(i, [])
                 )
                 looks = each.kind == vector.LIFT
                 if each.kind == vector.ACCESS:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autograd import ops
+from autograd.compiler import kernels
 from autograd.compiler.graph import LITERAL, Graph, integers, takes, without_dead_code
 from autograd.op import Op
 
@@ -85,6 +86,37 @@ def simpler_powers(graph: Graph) -> Graph:
     return replace(
         graph, rows=tuple(rows), code=code, starts=starts - gone[starts], args=args[~drop]
     )
+
+
+def joined_maxima(graph: Graph) -> Graph:
+    """Chains of maximum through which no gradient flows, as for the shift of a softmax, as one."""
+    if ops.maximum not in graph.rows:
+        return graph
+    inside = (graph.code == graph.rows.index(ops.maximum)) & ~graph.active
+    uses = np.bincount(graph.args, minlength=len(graph))
+    uses[graph.outputs] += 1
+    parts: dict[int, list[int]] = {}
+    for i in np.flatnonzero(inside).tolist():
+        parts[i] = []
+        for arg in graph.arguments(i):
+            parts[i] += parts[arg] if inside[arg] and uses[arg] == 1 else [arg]
+    least = ((graph.code == LITERAL) & (graph.number == -math.inf)).tolist()
+    long = {
+        i: [arg for arg in part if not least[arg]] for i, part in parts.items() if len(part) > 2
+    }
+    if not long:
+        return graph
+    code, sizes = graph.code.copy(), np.diff(graph.starts)
+    changed = np.zeros(len(graph), dtype=bool)
+    for i, part in long.items():
+        code[i], sizes[i], changed[i] = len(graph.rows), len(part), True
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    args = np.empty(starts[-1], dtype=graph.args.dtype)
+    args[~np.repeat(changed, sizes)] = graph.args[~np.repeat(changed, np.diff(graph.starts))]
+    for i, part in long.items():
+        args[starts[i] : starts[i + 1]] = part
+    rows = (*graph.rows, kernels.largest)
+    return without_dead_code(replace(graph, rows=rows, code=code, starts=starts, args=args))
 
 
 def without_repetition(graph: Graph) -> Graph:

@@ -130,7 +130,7 @@ class _Matrices:
 
     def _formula(self, each: Instruction) -> _Atom:
         args = [self._arg(arg) for arg in each.args]
-        if each.kind == vector.CONTRACT:
+        if each.kind in (vector.CONTRACT, vector.PRODUCT):
             a, b = args
             first = rf"{{{a:3}}}^\top" if each.data == "tn" else f"{a:2}"
             second = rf"{{{b:3}}}^\top" if each.data == "nt" else f"{b:3}"
@@ -177,7 +177,7 @@ def draw(graph: Graph, tier: Any) -> Any:
     for number, each in enumerate(program.instructions[:_MOST]):
         name = program.names.get(number, f"v{number}")
         what = each.op.name if each.op else each.kind
-        if each.kind == vector.CONTRACT:
+        if each.kind in (vector.CONTRACT, vector.PRODUCT):
             what = {"nn": "A B", "tn": "Aᵀ B", "nt": "A Bᵀ"}[each.data]
         shape = " × ".join([*map(str, each.shape), *(["B"] if each.batch == 2 else [])]) or "1"
         source = each.kind in (vector.PARAMETER, vector.INPUT, vector.CONSTANT)

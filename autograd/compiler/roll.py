@@ -347,17 +347,16 @@ class _Roller:
         swap = (right >= 0) & ((kinds[b] < kinds[a]) | ((kinds[b] == kinds[a]) & (b < a)))
         return np.where(swap, right, left), np.where(swap, left, right)
 
+    def per_sample(self, left: np.ndarray, right: np.ndarray) -> bool:
+        """Whether the factors of terms both have samples."""
+        return all(self.blocks[self.block_of[each[0, 0]]].batched for each in (left, right))
+
     def _match(self, left: np.ndarray, right: np.ndarray, coefficient: np.ndarray) -> _Match | None:
         """The rows and columns of a matrix product, if these terms are one."""
         n, k = left.shape
         if (coefficient != coefficient[0, 0]).any():
             return None
-        first, second = (
-            self.blocks[self.block_of[left[0, 0]]],
-            self.blocks[self.block_of[right[0, 0]]],
-        )
-        if first.batched and second.batched:
-            return None
+        per_sample = self.per_sample(left, right)
         if n == 1 and (k == 1 or (np.sort(left) == np.sort(right)).all()):
             return None
         split: _Match | None = None
@@ -370,12 +369,12 @@ class _Roller:
             row, rows = _classes(left)
             column, columns = _classes(right)
             if rows * columns == n:
-                if k == 1 and (rows == 1 or columns == 1):
+                if not _worthwhile(k, rows, columns, per_sample):
                     return None
                 if distinct(row * columns + column):
                     return _Match(row, rows, column, columns, left, right)
             if split is None and (k > 1 or n > rows):
-                parts = _components(row, rows, column, columns)
+                parts = _components(row, rows, column, columns, least=1 + per_sample)
                 if parts is not None:
                     split = _Match(row, rows, column, columns, left, right, parts)
         return split
@@ -416,8 +415,18 @@ def _classes(table: np.ndarray) -> tuple[np.ndarray, int]:
     return rank[inverse], len(first)
 
 
-def _components(row: np.ndarray, rows: int, column: np.ndarray, columns: int) -> np.ndarray | None:
-    """Labels of the nodes, if rows and columns fall apart into a few complete products."""
+def _worthwhile(k: int, rows: int, columns: int, per_sample: bool) -> bool:
+    """Whether a product of matrices of these sizes is better than its terms one by one."""
+    return min(k, rows, columns) > 1 if per_sample else k > 1 or min(rows, columns) > 1
+
+
+def _components(
+    row: np.ndarray, rows: int, column: np.ndarray, columns: int, least: int
+) -> np.ndarray | None:
+    """Labels of the nodes, if rows and columns fall apart into a few complete products.
+
+    Each has at least so many rows and columns.
+    """
     of_row, of_column = np.arange(rows), np.full(columns, rows)
     for _ in range(16):
         before = of_row
@@ -435,6 +444,8 @@ def _components(row: np.ndarray, rows: int, column: np.ndarray, columns: int) ->
     row_count = np.bincount(np.searchsorted(parts, of_row), minlength=len(parts))
     column_count = np.bincount(np.searchsorted(parts, of_column), minlength=len(parts))
     if (row_count * column_count != counts).any():
+        return None
+    if min(row_count.min(), column_count.min()) < least:
         return None
     return labels
 
@@ -457,11 +468,11 @@ def _in_order(
     """Terms of nodes laid out as (rows, columns): a matrix product, if they are one so."""
     k = left.shape[1]
     scale = _uniform(coefficient)
-    both = right[0, 0] >= 0 and not (
-        roller.blocks[roller.block_of[left[0, 0]]].batched
-        and roller.blocks[roller.block_of[right[0, 0]]].batched
-    )
-    if both and isinstance(scale, float) and not (k == 1 and 1 in (rows, columns)):
+    if (
+        right[0, 0] >= 0
+        and isinstance(scale, float)
+        and _worthwhile(k, rows, columns, roller.per_sample(left, right))
+    ):
         orders = [(left, right)]
         if k > 1:
             for by in (left, right):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler import vector
+from autograd.compiler import kernels, vector
 from autograd.compiler.spelling import ATOM, for_arrays, number
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
@@ -158,6 +158,8 @@ class _Writer:
             return self.dialect.call(each.op, [self._arg(arg) for arg in each.args])
         if kind == vector.ALONG:
             assert each.op is not None
+            if each.op is kernels.largest:
+                return f"{self._tight(each.args[0])}.max(axis=0)", ATOM
             args = ", ".join(self._arg(arg)[0] for arg in each.args)
             return f"{self.dialect.function(each.op)}({args})", ATOM
         if kind == vector.SLOPES:
@@ -169,6 +171,9 @@ class _Writer:
             return f"np.concatenate([{', '.join(self._arg(arg)[0] for arg in each.args)}])", ATOM
         if kind == vector.CONTRACT:
             return self._contract(each)
+        if kind == vector.PRODUCT:
+            factors = ", ".join(self._arg(arg)[0] for arg in each.args)
+            return f'np.einsum("{EINSUM[each.data]}", {factors})', ATOM
         source = program.instructions[each.args[0]] if each.references else None
         text = self._tight(each.args[0])
         if kind == vector.LIFT:
@@ -210,6 +215,10 @@ class _Writer:
             return f"{x} @ {y}", 3
         shape = ", ".join([*map(str, each.shape), *(["B"] if each.batch else [])])
         return f"({x} @ {y}.reshape({second.shape[0]}, -1)).reshape({shape})", ATOM
+
+
+# The products of matrices of each sample b, of two arrays as they are or turned.
+EINSUM = {"nn": "ikb,kjb->ijb", "tn": "kib,kjb->ijb", "nt": "ikb,jkb->ijb"}
 
 
 def len_of(program: VectorProgram, kind: str) -> int:
@@ -278,6 +287,17 @@ def access(
             return f"{text}[{start}:{start + len(flat)}]"
     if len(shape) == 2:
         row, column = np.unravel_index(flat, shape)
+        for turned in (False, True) if index.ndim == 2 and batch else ():
+            grid = index.T if turned else index
+            start, whole = int(grid[0, 0]), np.arange(grid.size).reshape(grid.shape)
+            if (
+                grid.shape[1] == shape[1]
+                and start % shape[1] == 0
+                and (grid == start + whole).all()
+            ):
+                if len(grid) < shape[0]:
+                    text += f"[{start // shape[1]}:{start // shape[1] + len(grid)}]"
+                return f"{text}.swapaxes(0, 1)" if turned else text
         if index.ndim == 1 and (row == row[0]).all() and (column == np.arange(shape[1])).all():
             return f"{text}[{row[0]}]"
     if len(shape) != 1:

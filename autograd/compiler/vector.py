@@ -27,6 +27,7 @@ MAP = "map"  # op, element by element
 ALONG = "along"  # op of sequences along the first axis; partial of it if data says "partial"
 ACCESS = "access"  # data: index into the elements
 CONTRACT = "contract"  # data: "nn" a b, "tn" aᵀ b, "nt" a bᵀ
+PRODUCT = "product"  # the same for each sample, of two arrays that both have samples
 SUM = "sum"  # data: (element axes, whether over the batch)
 LIFT = "lift"  # a batch axis of length 1 behind
 FILL = "fill"  # broadcast to the shape
@@ -115,6 +116,10 @@ def verify(program: VectorProgram, after: str) -> VectorProgram:
                 good = a.shape[1:] == b.shape[1:] and a.batch == b.batch
             else:
                 good = a.shape[each.data == "nn"] == b.shape[0] and a.batch == 0
+        if each.kind == PRODUCT and good:
+            a, b = sizes
+            inner = a.shape[each.data != "tn"], b.shape[each.data == "nt"]
+            good = inner[0] == inner[1] and a.batch == b.batch == 2
         if each.kind == ACCESS and good and sizes:
             top = int(np.prod(sizes[0].shape))
             good = each.data.size == 0 or (each.data.min() >= 0 and each.data.max() < top)
@@ -328,6 +333,11 @@ class Builder:
                 CONTRACT, (a, b), (first.shape[1], *second.shape[1:]), second.batch, None, form
             )
         return self._emit(CONTRACT, (a, b), (first.shape[0], second.shape[0]), 0, None, form)
+
+    def product(self, form: str, a: int, b: int) -> int:
+        """A product of matrices for each sample."""
+        shape = self[a].shape[form == "tn"], self[b].shape[form != "nt"]
+        return self._emit(PRODUCT, (a, b), shape, 2, None, form)
 
     def sum(self, operand: int, axes: Iterable[int], batch: bool) -> int:
         """The sum over some element axes, and over the samples."""
