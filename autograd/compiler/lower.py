@@ -285,7 +285,8 @@ class _Lowering:
             if each.data == "tn":
                 x = self._transposed(x)
             y = self._flat(y, second.shape[0])
-        self._dot(x, y, self._flat(self._value(i), rows))
+        over_samples = each.data == "nt" and first.batch == 2
+        self._dot(x, y, self._flat(self._value(i), rows), over_samples)
 
     def _product(self, i: int, each: Instruction) -> None:
         a, b = each.args
