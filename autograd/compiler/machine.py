@@ -36,7 +36,7 @@ _WRITTEN = {
     "positive": "(+{0})",
     "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})",
     "minimum": "({0} if {0} <= {1} or {0} != {0} else {1})",
-    "sign": "({0} if {0} != {0} else float({0} > 0.0) - float({0} < 0.0))",
+    "sign": "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})",
     "sigmoid": "(1.0 / (1.0 + exp(-{0})))",
     "tanh_slope": "slope_of_tanh({0})",
     "sigmoid_slope": "slope_of_sigmoid({0})",

@@ -215,6 +215,7 @@ def test_with_numba_it_is_interpreted():
         lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a / (2.0 + b * b), lambda a, b: -a,
         lambda a, b: autograd.sigmoid(a), lambda a, b: autograd.relu(b), autograd.maximum,
         lambda a, b: autograd.exp(-a * a), lambda a, b: (a * a + 0.1) ** 1.5,
+        lambda a, b: autograd.absolute(a) - b,
     ]  # fmt: skip
 
     def f():
