@@ -386,7 +386,7 @@ def _horner(t: float, series: tuple[Any, ...]) -> tuple[float, float, float]:
     return h, (distance - h) - at_low, y
 
 
-def _mills(t: float) -> tuple[float, float]:
+def mills(t: float) -> tuple[float, float]:
     """exp(t²/2) Φ(-t) for t >= 0, in two parts."""
     if t < SERIES_END:
         series = MILLS_SERIES[int(t / 0.75 + 0.5)]
@@ -411,7 +411,7 @@ def gelu(x: float) -> float:
         return x + gelu(-x) if x < 39.0 else x
     if not x > -39.0:
         return x * 0.0
-    y, low = _mills(-x)
+    y, low = mills(-x)
     y, error = _exact_product(x, y)
     square, rest = _exact_product(x, x)
     return _times_exp(y, error + x * low, -0.5 * square, -0.5 * rest)
@@ -430,7 +430,7 @@ def gelu_slope(x: float) -> float:
         y, error = _exact_product(h, slope)
         low = error + h_low * slope + h * ((more - (slope - excess)) + excess_low)
     else:
-        ratio, low = _mills(-x)
+        ratio, low = mills(-x)
         product, error = _exact_product(x, ONE_OVER_SQRT_TWO_PI)
         y = ratio + product
         low += _difference_error(ratio, -product, y) + error + x * ONE_OVER_SQRT_TWO_PI_LOW

@@ -11,7 +11,9 @@ from autograd import ops
 from autograd.compiler import kernels
 from autograd.compiler.source import scatter
 from autograd.compiler.vector import Instruction
+from autograd.numeric import ONE_OVER_SQRT_TWO_PI
 
+TINY = 1e-300
 FEW = 1000  # elements from which two steps over SIMD lanes beat one without
 NARROW, LONG = 4, 6400  # columns, and elements of the other factor, as of `faster_dot`
 
@@ -59,10 +61,30 @@ def _slope_of_sigmoid(y: Any, x: Any, out: Any) -> None:
         out[...] = kernels.sigmoid_slope(x)
 
 
+def _slope_of_silu(y: Any, x: Any, out: Any) -> None:
+    """σ + y (1 - σ), where σ is y / x for y = silu(x)."""
+    share = (y + 0.5 * TINY) / (x + TINY)  # 1/2 at 0
+    np.subtract(1.0, share, out)
+    np.multiply(out, y, out)
+    np.add(out, share, out)
+
+
+def _slope_of_gelu(y: Any, x: Any, out: Any) -> None:
+    """Φ + x exp(-x²/2) / √2π, where Φ is y / x for y = gelu(x)."""
+    np.multiply(x, x, out)
+    np.multiply(out, -0.5, out)
+    np.exp(out, out)
+    np.multiply(out, x, out)
+    np.multiply(out, ONE_OVER_SQRT_TWO_PI, out)
+    np.add(out, (y + 0.5 * TINY) / (x + TINY), out)
+
+
 # Slopes that are cheaper from the value: the op whose value it is, and the function.
 FROM_VALUE = {
     "tanh_slope": (ops.tanh, "slope_of_tanh"),
     "sigmoid_slope": (ops.sigmoid, "slope_of_sigmoid"),
+    "silu_slope": (ops.silu, "slope_of_silu"),
+    "gelu_slope": (ops.gelu, "slope_of_gelu"),
 }
 FUNCTIONS: dict[str, Any] = {
     "dot": np.dot, "add": np.add, "add_reduce": np.add.reduce, "max_reduce": np.maximum.reduce,
@@ -70,6 +92,7 @@ FUNCTIONS: dict[str, Any] = {
     "multiply": np.multiply, "subtract": np.subtract, "divide": np.divide,
     "negative": np.negative, "exp": np.exp, "log": np.log, "maximum": np.maximum,
     "sign": np.sign, "slope_of_tanh": _slope_of_tanh, "slope_of_sigmoid": _slope_of_sigmoid,
+    "slope_of_silu": _slope_of_silu, "slope_of_gelu": _slope_of_gelu,
 }  # fmt: skip
 IN_STEPS = {
     ops.relu: ["maximum({0}, {zeros}, out={out})"],
