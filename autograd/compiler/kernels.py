@@ -79,6 +79,11 @@ def gelu_slope(x: Any) -> Any:
     return np.where(x > 0.0, 1.0 - tail, tail) + x * bell * ONE_OVER_SQRT_TWO_PI
 
 
+def gaussian(x: Any, c: Any) -> Any:
+    """exp(-c x²)."""
+    return np.exp(-c * x * x)
+
+
 def exp_difference(a: Any, b: Any) -> Any:
     """exp(a - b)."""
     return np.exp(a - b)
@@ -132,6 +137,7 @@ FASTER: dict[Op, Callable[..., Any]] = {
     ops.sigmoid_slope: sigmoid_slope,
     ops.silu: silu,
     ops.silu_slope: silu_slope,
+    ops.gaussian: gaussian,
     ops.gelu: gelu,
     ops.gelu_slope: gelu_slope,
     ops.exp_difference: exp_difference,
