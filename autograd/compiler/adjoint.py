@@ -10,6 +10,8 @@ length 1, until something needs it in full.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from autograd import ops
@@ -20,26 +22,48 @@ from autograd.compiler.vector import Builder, Instruction, Operand
 from autograd.op import Op, SequenceOp
 
 
-def with_adjoint(assembled: Assembled, active: np.ndarray, batched: bool) -> Reverse:
+def with_adjoint(
+    assembled: Assembled,
+    active: np.ndarray,
+    batched: bool,
+    inputs: np.ndarray | None = None,
+    cotangents: Sequence[tuple[Operand, Operand]] = (),
+) -> Reverse:
     """The program followed by the gradients of the sum of its outputs.
 
     Args:
         assembled: the forward pass.
         active: which parameters want gradients.
         batched: whether there is a batch axis at all.
+        inputs: which inputs want adjoints; none, if it is not given.
+        cotangents: (instruction, its cotangent) for what counts beside the outputs.
     """
-    return Reverse(assembled, active, batched)
+    return Reverse(assembled, active, batched, inputs, cotangents)
 
 
 class Reverse:
-    """A program with its backward pass, and the adjoints of its instructions."""
+    """A program with its backward pass, and the adjoints of its instructions.
 
-    def __init__(self, assembled: Assembled, active: np.ndarray, batched: bool):
+    Attributes:
+        inputs: (rows, adjoint) of the inputs that want one; a row may come several times.
+    """
+
+    def __init__(
+        self,
+        assembled: Assembled,
+        active: np.ndarray,
+        batched: bool,
+        inputs: np.ndarray | None,
+        cotangents: Sequence[tuple[Operand, Operand]],
+    ):
         self.program, self.builder = assembled.program, assembled.builder
-        self.wanted = active
+        self.wanted, self._wanted_inputs = active, inputs
         self.flows = self._flows()
         self.parts: dict[int, list[Operand]] = {}
         self.adjoint_of: dict[int, Operand] = {}
+        self.inputs: list[tuple[np.ndarray, Operand]] = []
+        for operand, cotangent in cotangents:
+            self._add(operand, cotangent)
         self._seeds(batched)
         forward = self.program.forward
         for number in range(forward - 1, -1, -1):
@@ -62,6 +86,8 @@ class Reverse:
         for each in self.program.instructions:
             if each.kind == vector.PARAMETER:
                 flows.append(bool(self.wanted[each.data.ravel()].any()))
+            elif each.kind == vector.INPUT and self._wanted_inputs is not None:
+                flows.append(bool(self._wanted_inputs[each.data.ravel()].any()))
             else:
                 flows.append(any(flows[arg] for arg in each.references))
         return flows
@@ -95,6 +121,8 @@ class Reverse:
         self.adjoint_of[number] = d
         if y.kind == vector.PARAMETER:
             self.program.gradients.append((y.data, builder.fill(d, y.shape, 0)))
+        elif y.kind == vector.INPUT:
+            self.inputs.append((y.data, builder.fill(d, y.shape, y.batch)))
         elif y.kind == vector.MAP:
             self._map(number, y, d)
         elif y.kind == vector.ALONG:

@@ -19,6 +19,7 @@ from autograd.compiler.vector import ACCESS, CONTRACT, INPUT, MAP, PARAMETER, Ve
 from autograd.op import FACTORS, TABLE
 
 _RESERVED = {"p", "X", "u", "B", "np", "inf", "nan", "program", "scatter", *TABLE, *FACTORS}
+_LETTERS = set("abcuvw")  # labels by which the parameters of one z are told apart
 
 
 class Names:
@@ -39,6 +40,14 @@ class Names:
         self._taken.add(name)
         return name
 
+    def numbered(self, wish: str) -> str:
+        """The name with the first number behind it that is free."""
+        count = 1
+        while f"{wish}{count}" in self._taken:
+            count += 1
+        self._taken.add(f"{wish}{count}")
+        return f"{wish}{count}"
+
 
 def letter(labels: Sequence[str], nodes: np.ndarray) -> str:
     """The label that these nodes share, without what stands in brackets, or ""."""
@@ -47,22 +56,32 @@ def letter(labels: Sequence[str], nodes: np.ndarray) -> str:
     return first if first == last and first.isidentifier() else ""
 
 
-def name_blocks(assembled: Assembled, rolled: Rolled, letters: Sequence[str]) -> None:
+def name_blocks(
+    assembled: Assembled,
+    rolled: Rolled,
+    letters: Sequence[str] | None,
+    names: Names | None = None,
+    layers: dict[str, str] | None = None,
+) -> None:
     """Name instructions of the forward pass, and note where their nodes come from.
 
     Args:
         assembled: the forward pass, which is given the names.
         rolled: its blocks.
-        letters: per input the name of the argument that it belongs to.
+        letters: per input the name of the argument that it belongs to; None leaves inputs unnamed.
+        names: those that are taken, if there are other programs beside this one.
+        layers: the numbers of their layers by scope, likewise.
     """
     graph, program = rolled.normal.graph, assembled.program
-    names, layers = Names(), _layers(rolled, graph)
+    names = Names() if names is None else names
+    layers = _layers(rolled, graph, {} if layers is None else layers)
     for block, value in zip(rolled.blocks, assembled.of_block, strict=True):
         if isinstance(value, float) or value in program.names:
             continue
         nodes = block.nodes
         if block.kind == "input":
-            program.names[value] = names.new(letters[graph.place[nodes[0]]])
+            if letters is not None:
+                program.names[value] = names.new(letters[graph.place[nodes[0]]])
             continue
         scope = graph.scopes[nodes[0]]
         named = letter(graph.labels, nodes)
@@ -75,13 +94,12 @@ def name_blocks(assembled: Assembled, rolled: Rolled, letters: Sequence[str]) ->
     _parameters(program, names, graph, rolled)
     _results(program, names)
     for number, each in enumerate(program.instructions):
-        if each.kind == INPUT and number not in program.names:
+        if each.kind == INPUT and number not in program.names and letters is not None:
             program.names[number] = names.new(letters[each.data.flat[0]])
 
 
-def _layers(rolled: Rolled, graph: Graph) -> dict[str, str]:
+def _layers(rolled: Rolled, graph: Graph, found: dict[str, str]) -> dict[str, str]:
     """Numbers from 1 for the scopes that have a z, in the order of the blocks."""
-    found: dict[str, str] = {}
     for block in rolled.blocks:
         if block.kind == "sum" and letter(graph.labels, block.nodes) == "z":
             found.setdefault(graph.scopes[block.nodes[0]], str(len(found) + 1))
@@ -111,11 +129,14 @@ def _parameters(program: VectorProgram, names: Names, graph: Graph, rolled: Roll
     for number, each in enumerate(program.instructions):
         if each.kind != PARAMETER or number in program.names:
             continue
+        node = rolled.order[each.data.flat[0]] if each.data.size else 0
+        label = graph.labels[node].split("[")[0]
         if number in roles:
-            program.names[number] = names.new("".join(roles[number]))
+            role, digits = roles[number]
+            if label in _LETTERS:  # a recurrence has weights U for its state, beside W
+                role = label.upper() if role == "W" else label
+            program.names[number] = names.new(f"{role}{digits}")
         else:
-            node = rolled.order[each.data.flat[0]] if each.data.size else 0
-            label = graph.labels[node].split("[")[0]
             program.names[number] = names.new(label if label.isidentifier() else "w")
 
 
@@ -127,11 +148,14 @@ def _results(program: VectorProgram, names: Names) -> None:
             program.names.setdefault(operand, names.new("result"))
 
 
-def name_adjoints(program: VectorProgram, adjoint_of: dict[int, int]) -> None:
+def name_adjoints(
+    program: VectorProgram, adjoint_of: dict[int, int], names: Names | None = None
+) -> None:
     """Name adjoints after what they belong to: δ of z2 is d2, the gradient of W2 is dW2."""
-    names = Names()
-    for name in program.names.values():
-        names.new(name)
+    if names is None:
+        names = Names()
+        for name in program.names.values():
+            names.new(name)
     for number, adjoint in sorted(adjoint_of.items()):
         if isinstance(adjoint, float) or adjoint in program.names:
             continue

@@ -147,8 +147,8 @@ class _Roller:
         for column in np.flatnonzero(np.bincount(self.columns[graph.place[inputs]])).tolist():
             nodes = inputs[self.columns[graph.place[inputs]] == column]
             nodes = nodes[np.argsort(graph.place[nodes], kind="stable")]
-            own = bool(self.batched[nodes[0]])
-            self.add(Block("input", nodes, (len(nodes),), own, False))
+            own, active = bool(self.batched[nodes[0]]), bool(graph.active[nodes].any())
+            self.add(Block("input", nodes, (len(nodes),), own, active))
 
     # -- level by level ----------------------------------------------------------------------
 

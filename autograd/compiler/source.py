@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler import kernels, vector
-from autograd.compiler.spelling import ATOM, for_arrays, number
+from autograd.compiler.spelling import ATOM, Dialect, for_arrays, number
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
 _LONG = 72  # an expression longer than this gets a line of its own
@@ -28,13 +28,34 @@ class Source:
 
 def write(program: VectorProgram, gradient: bool) -> Source:
     """The source of the forward pass, or of both."""
-    return _Writer(program, gradient).source()
+    return Writer(program, gradient).source()
 
 
-class _Writer:
-    def __init__(self, program: VectorProgram, gradient: bool):
+def finished(lines: list[str], dialect: Dialect, nodes: dict[int, np.ndarray]) -> Source:
+    """The lines of a function ``program`` as a source."""
+    text = "\n".join(lines) + "\n"
+    name = f"<autograd.compile {id(lines):x}>"
+    exec(compile(text, name, "exec"), dialect.names)
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    return Source(
+        text, dialect.names["program"], nodes,
+        sum("=" in line and not line.lstrip().startswith("#") for line in lines),
+    )  # fmt: skip
+
+
+class Writer:
+    """The lines of a program.
+
+    Attributes:
+        lines: those written so far.
+        text: the source of an instruction, and how tightly it binds.
+        nodes: what lines stand for.
+        dialect: how ops are spelled; it holds what the source needs.
+    """
+
+    def __init__(self, program: VectorProgram, gradient: bool, dialect: Dialect | None = None):
         self.program, self.gradient = program, gradient
-        self.dialect = for_arrays()
+        self.dialect = for_arrays() if dialect is None else dialect
         self.names = dict(program.names)
         self.text: dict[int, tuple[str, int]] = {}
         self.lines: list[str] = []
@@ -43,7 +64,7 @@ class _Writer:
         results = [operand for operand, _ in program.outputs]
         if gradient:
             results += [operand for _, operand in program.gradients]
-        self.needed = self._needed(results)
+        self.needed = self.reached(results)
         self.uses = np.zeros(len(program.instructions), dtype=np.int64)
         for index in self.needed:
             for arg in program.instructions[index].references:
@@ -52,7 +73,8 @@ class _Writer:
             if not isinstance(result, float):
                 self.uses[result] += 2
 
-    def _needed(self, results: list[Operand]) -> list[int]:
+    def reached(self, results: list[Operand]) -> list[int]:
+        """The instructions that these need."""
         stack = [each for each in results if not isinstance(each, float)]
         seen: set[int] = set()
         while stack:
@@ -73,27 +95,30 @@ class _Writer:
             if index >= program.forward and not backwards:
                 backwards = True
                 self.lines.append("    # backwards")
-            self._line(index, each)
-        outputs = [self._result(operand) for operand, _ in program.outputs]
+            self.line(index, each)
+        outputs = [self.result(operand) for operand, _ in program.outputs]
         parts = program.gradients if self.gradient else []
-        gradients = [self._result(operand) for _, operand in parts]
+        gradients = [self.result(operand) for _, operand in parts]
         results = f"({''.join(f'{each}, ' for each in outputs).strip()})"
         if self.gradient:
             results += f", ({''.join(f'{each}, ' for each in gradients).strip()})"
         self.lines.append(f"    return {results}")
-        text = "\n".join(self.lines) + "\n"
-        name = f"<autograd.compile {id(self):x}>"
-        exec(compile(text, name, "exec"), self.dialect.names)
-        linecache.cache[name] = (len(text), None, text.splitlines(True), name)
-        return Source(
-            text, self.dialect.names["program"], self.nodes,
-            sum("=" in line and not line.lstrip().startswith("#") for line in self.lines),
-        )  # fmt: skip
+        return finished(self.lines, self.dialect, self.nodes)
 
-    def _result(self, operand: Operand) -> str:
+    def parameter(self, each: Instruction) -> str:
+        """Source of parameters."""
+        return places("p", each.data, len_of(self.program, vector.PARAMETER), self.keep)
+
+    def input(self, each: Instruction) -> str:
+        """Source of inputs."""
+        name = "X" if each.batch else "u"
+        return places(name, each.data, -1, self.keep, bool(each.batch))
+
+    def result(self, operand: Operand) -> str:
+        """Source of an operand that a line was written for."""
         return number(operand) if isinstance(operand, float) else self.text[operand][0]
 
-    def _line(self, index: int, each: Instruction) -> None:
+    def line(self, index: int, each: Instruction) -> None:
         """Write an instruction down: as a line, or to be put into the one that uses it."""
         text, binds = self._expression(index, each)
         cheap = each.kind in (vector.LIFT, vector.COUNT) or (each.kind == vector.PARAMETER and 0)
@@ -106,7 +131,7 @@ class _Writer:
             self.text[index] = text, binds
             return
         if index not in self.names:
-            self.names[index] = self._fresh("c" if each.kind == vector.CONSTANT else "v")
+            self.names[index] = self.fresh("c" if each.kind == vector.CONSTANT else "v")
         name = self.names[index]
         if each.kind == vector.CONSTANT:
             self.dialect.names[name] = each.data
@@ -118,16 +143,17 @@ class _Writer:
         if index in self.program.nodes:
             self.nodes[len(self.lines)] = self.program.nodes[index]
 
-    def _fresh(self, letter: str) -> str:
+    def fresh(self, letter: str) -> str:
+        """A name that is not taken."""
         taken = set(self.names.values()) | set(self.dialect.names)
         self.constants += 1
         while f"{letter}{self.constants}" in taken:
             self.constants += 1
         return f"{letter}{self.constants}"
 
-    def _keep(self, index: np.ndarray) -> str:
+    def keep(self, index: np.ndarray) -> str:
         """A name for an index that is too long to be written down."""
-        name = self._fresh("at")
+        name = self.fresh("at")
         self.dialect.names[name] = index
         return name
 
@@ -145,10 +171,9 @@ class _Writer:
     def _expression(self, index: int, each: Instruction) -> tuple[str, int]:
         kind, program = each.kind, self.program
         if kind == vector.PARAMETER:
-            return places("p", each.data, len_of(program, vector.PARAMETER), self._keep), ATOM
+            return self.parameter(each), ATOM
         if kind == vector.INPUT:
-            name = "X" if each.batch else "u"
-            return places(name, each.data, -1, self._keep, bool(each.batch)), ATOM
+            return self.input(each), ATOM
         if kind == vector.CONSTANT:
             return "", ATOM
         if kind == vector.COUNT:
@@ -163,7 +188,7 @@ class _Writer:
             args = ", ".join(self._arg(arg)[0] for arg in each.args)
             return f"{self.dialect.function(each.op)}({args})", ATOM
         if kind == vector.SLOPES:
-            name = self._fresh("slopes")
+            name = self.fresh("slopes")
             rule: Any = each.op.partials  # type: ignore[union-attr]
             self.dialect.names[name] = lambda y, x: np.stack(rule(y, list(x))[0])
             return f"{name}({', '.join(self._arg(arg)[0] for arg in each.args)})", ATOM
@@ -193,10 +218,10 @@ class _Writer:
             axis = every[0] if len(every) == 1 else tuple(every)
             return f"{text}.sum(axis={axis})", ATOM
         if kind == vector.ACCESS:
-            return access(text, source, each.data, self._keep), ATOM
+            return access(text, source, each.data, self.keep), ATOM
         assert kind == vector.SCATTER
         self.dialect.names["scatter"] = scatter
-        name = self._keep(each.data)
+        name = self.keep(each.data)
         return f"scatter({self._arg(each.args[0])[0]}, {name}, {each.shape})", ATOM
 
     def _contract(self, each: Instruction) -> tuple[str, int]:
@@ -209,7 +234,7 @@ class _Writer:
                 return f"np.outer({self._arg(a)[0]}, {self._arg(b)[0]})", ATOM
             if deep:
                 x, y = f"{x}.reshape({first.shape[0]}, -1)", f"{y}.reshape({second.shape[0]}, -1)"
-            return f"{x} @ {y}.T", 3
+            return f"{x} @ {y[:-2] if y.endswith('.T') else f'{y}.T'}", 3
         x = f"{x}.T" if each.data == "tn" else x
         if not deep:
             return f"{x} @ {y}", 3
@@ -276,9 +301,11 @@ def access(
         if index.shape == (1, *shape):
             return f"{text}[None]"
         return f"{text}.reshape({', '.join([*map(str, index.shape), *(['-1'] * batch)]) or '()'})"
-    turned = len(shape) == 2 and not batch and index.shape == shape[::-1]
-    if turned and (index.T.ravel() == np.arange(size)).all():
-        return f"{text}.T"
+    if len(shape) == 2 and np.array_equal(flat, np.arange(size).reshape(shape).T.ravel()):
+        text = f"{text}{'.transpose(1, 0, 2)' if batch else '.T'}"
+        if index.shape == shape[::-1]:
+            return text
+        return f"{text}.reshape({', '.join([*map(str, index.shape), *(['-1'] * batch)])})"
     if index.ndim == 0:
         return f"{text}[{', '.join(map(str, np.unravel_index(int(index), shape)))}]"
     if len(shape) == 1 and index.ndim == 1:
@@ -298,7 +325,8 @@ def access(
                 if len(grid) < shape[0]:
                     text += f"[{start // shape[1]}:{start // shape[1] + len(grid)}]"
                 return f"{text}.swapaxes(0, 1)" if turned else text
-        if index.ndim == 1 and (row == row[0]).all() and (column == np.arange(shape[1])).all():
+        whole_row = index.ndim == 1 and np.array_equal(column, np.arange(shape[1]))
+        if whole_row and (row == row[0]).all():
             return f"{text}[{row[0]}]"
     if len(shape) != 1:
         text = f"{text}.reshape({', '.join([str(size), *(['-1'] * batch)])})"
