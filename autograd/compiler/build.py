@@ -5,6 +5,7 @@ a graph that is         runs as
 ======================  =====================================================
 tiny                    a line of Python per node (straight.py)
 deep and periodic       the same, with loops (periods.py)
+the same, steps wide    vector programs, of a step and of what is around it (recurrence.py, scan.py)
 wide and regular        a vector program (roll.py and after), lowered to NumPy
 anything else           level by level (levels.py); with numba, as instruction arrays for an
                         interpreter (machine.py)
@@ -24,14 +25,19 @@ from autograd.compiler.graph import Graph, levels, verify, without_dead_code
 from autograd.compiler.levels import Levels
 from autograd.compiler.machine import Machine, machine
 from autograd.compiler.normal import joined_maxima, simpler_powers
-from autograd.compiler.periods import find_loops
+from autograd.compiler.periods import Loop, find_loops
+from autograd.compiler.recurrence import recurrence
 from autograd.compiler.rolled import Vectors, vectors
+from autograd.compiler.scan import Scan, scan
 from autograd.compiler.straight import Straight
 
 # Microseconds, of one core of 2024; only their ratios matter.
 _PER_LINE, _PER_NODE, _PER_RUN = 1.2, 0.15, 20.0
 _TINY = 48  # nodes below which nothing else is tried
 _LINES, _LONG = 3000, 12_000  # most lines of Python, which take 30 µs each to compile
+_DEEP = 1000  # nodes of a level up to which loops are looked for
+_BODY = 12  # ops in a step from which it may be a vector program
+_BLOCKS = 200  # most blocks of a piece of a graph with recurrences
 _MANY = 4000  # nodes from which numba is worth its second
 
 
@@ -52,7 +58,7 @@ class Built:
     @property
     def source(self) -> str:
         """The program as text."""
-        if isinstance(self.tier, Vectors):
+        if isinstance(self.tier, Vectors | Scan):
             return self.tier.both.text
         return self.tier.text if isinstance(self.tier, Straight) else str(self.tier)
 
@@ -66,6 +72,8 @@ class Built:
             found["instructions"] = str(self.tier.program)
             found["source"] = self.source
             found["calls"] = self.tier.lowered.text
+        elif isinstance(self.tier, Scan):
+            found |= self.tier.passes
         else:
             found["source"] = self.source
         return found
@@ -90,6 +98,8 @@ def build(graph: Graph, call: Call, combine: bool) -> Built:
     if isinstance(tier, Vectors):
         stats |= {"instructions": tier.both.lines, "calls": len(tier.lowered.lines)}
         stats["tier"] = "vectors"
+    elif isinstance(tier, Scan):
+        stats |= {"instructions": tier.both.lines, "loops": tier.loops, "tier": "scan"}
     elif isinstance(tier, Straight):
         stats |= {"instructions": tier.lines, "loops": tier.loops}
         stats["tier"] = "loops" if tier.loops else "scalars"
@@ -105,7 +115,10 @@ def _tier(graph: Graph, call: Call, combine: bool) -> Any:
     if not has_batch and n <= _TINY:
         return Straight(graph, own, False, [])
     depth = int(levels(graph).max(initial=0))
-    loops = find_loops(graph) if depth >= 64 and n <= 200 * depth else []
+    loops = find_loops(graph) if depth >= 64 and n <= _DEEP * depth else []
+    stepwise = _scan(graph, loops, call, combine)
+    if stepwise is not None:
+        return stepwise
     lines = n - sum(loop.nodes.size - loop.nodes.shape[1] for loop in loops)
     columns, letters = call.origins
     limit = min(400 if has_batch else max(40, n // 8), 150 if loops else n + 40)
@@ -125,3 +138,23 @@ def _tier(graph: Graph, call: Call, combine: bool) -> Any:
     if lines < _LONG and lines * _PER_NODE * 2.0 < len(by_level.runs) * _PER_RUN:
         return Straight(graph, own, has_batch, loops)  # deep: hardly anything is on one level
     return by_level
+
+
+def _scan(graph: Graph, loops: list[Loop], call: Call, combine: bool) -> Scan | None:
+    """The program with recurrences of vectors, if there are such and if that is faster."""
+    found = [
+        each
+        for loop in loops
+        if loop.nodes.shape[1] >= _BODY and (each := recurrence(graph, loop)) is not None
+    ]
+    if not any(each.nodes.shape[1] >= _BODY for each in found):
+        return None
+    columns, letters = call.origins
+    has_batch = call.batch is not None
+    made = scan(graph, found, call.batched, columns, letters, has_batch, combine, _BLOCKS)
+    if made is None:
+        return None
+    node_by_node = (graph.n_ops + len(graph.args)) * _PER_NODE
+    if has_batch:
+        node_by_node = graph.n_ops * 2.0 * _PER_LINE
+    return made if made.calls * _PER_LINE < node_by_node else None

@@ -8,6 +8,7 @@ from typing import Any
 from autograd.compiler import vector
 from autograd.compiler.graph import Graph, groups
 from autograd.compiler.rolled import Vectors
+from autograd.compiler.scan import Scan
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 from autograd.op import SequenceOp
 
@@ -17,7 +18,15 @@ _CUT = r"\vdots"
 
 def formulas(graph: Graph, tier: Any) -> str:
     """The program as LaTeX: an ``aligned`` block with a line per step."""
-    lines = _Matrices(tier.program).lines() if isinstance(tier, Vectors) else _scalars(graph)
+    if isinstance(tier, Vectors):
+        lines = _Matrices(tier.program).lines()
+    elif isinstance(tier, Scan):
+        lines = [
+            line for part in tier.cut.parts
+            for line in _Matrices(part.program).lines()
+        ]  # fmt: skip
+    else:
+        lines = _scalars(graph)
     if len(lines) > _MOST:
         lines = [*lines[:_MOST], _CUT]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
@@ -111,7 +120,14 @@ class _Matrices:
 
     @staticmethod
     def _name(name: str) -> str:
-        """z1 as z⁽¹⁾, d1 as δ⁽¹⁾, dW1 as ∂L/∂W⁽¹⁾; a second y, y_2, as y₂."""
+        """z1 as z⁽¹⁾, d1 as δ⁽¹⁾, dW1 as ∂L/∂W⁽¹⁾; a second y, y_2, as y₂; h[t + 1] as hₜ₊₁."""
+        name = re.sub(r"\.(reshape|transpose)\(.*?\)|\.T\b", "", name)
+        if indexed := re.fullmatch(r"(\w+)\[([^\]]*)\]", name):
+            below = f"_{{{indexed[2].replace(' ', '')}}}"
+            if re.fullmatch(r"d[A-Za-z]\w*", indexed[1]):
+                inner = _Matrices._name(indexed[1][1:])
+                return rf"\frac{{\partial L}}{{\partial {{{inner}}}{below}}}"
+            return f"{{{_Matrices._name(indexed[1])}}}{below}"
         if again := re.fullmatch(r"(\w*?)_(\d+)", name):
             return f"{_Matrices._name(again[1])}_{{{again[2]}}}"
         letters = name.rstrip("0123456789")
@@ -170,10 +186,20 @@ def draw(graph: Graph, tier: Any) -> Any:
 
     picture = graphviz.Digraph("program", graph_attr={"rankdir": "LR"})
     picture.attr("node", fontname="Helvetica", fontsize="11")
-    if not isinstance(tier, Vectors):
+    if isinstance(tier, Vectors):
+        _draw_matrices(picture, tier.program, "")
+    elif isinstance(tier, Scan):
+        for number, part in enumerate(tier.cut.parts):
+            title = f"{part.steps} steps" if part.steps else "once"
+            with picture.subgraph(name=f"cluster{number}") as below:
+                below.attr(label=title, fontname="Helvetica", color="#bbbbbb")
+                _draw_matrices(below, part.program, f"{number}.")
+    else:
         _draw_scalars(picture, graph)
-        return picture
-    program = tier.program
+    return picture
+
+
+def _draw_matrices(picture: Any, program: VectorProgram, prefix: str) -> None:
     for number, each in enumerate(program.instructions[:_MOST]):
         name = program.names.get(number, f"v{number}")
         what = each.op.name if each.op else each.kind
@@ -183,13 +209,12 @@ def draw(graph: Graph, tier: Any) -> Any:
         source = each.kind in (vector.PARAMETER, vector.INPUT, vector.CONSTANT)
         colour = "#dbe9f6" if number < program.forward else "#fbe3d6"
         picture.node(
-            str(number), _plain(f"{name}\n{what}\n{shape}"),
+            f"{prefix}{number}", _plain(f"{name}\n{what}\n{shape}"),
             shape="ellipse" if source else "box", style="filled",
             fillcolor="#eeeeee" if source else colour,
         )  # fmt: skip
         for arg in each.references:
-            picture.edge(str(arg), str(number))
-    return picture
+            picture.edge(f"{prefix}{arg}", f"{prefix}{number}")
 
 
 def _draw_scalars(picture: Any, graph: Graph) -> None:

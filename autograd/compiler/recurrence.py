@@ -1,0 +1,316 @@
+"""What of a loop is a recurrence, and one step of it as a graph of its own.
+
+A loop in a trace holds whatever its author wrote into it. What no later step waits for, such as
+the loss of a step, can be computed behind the loop for all steps at once, and what waits for no
+earlier step before it. What is left are the ops on the cycles from step to step, and those
+between such cycles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograd import ops
+from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph
+from autograd.compiler.normal import _KINDS
+from autograd.compiler.periods import CARRIED, FIXED, LOCAL, STREAM, Loop
+
+_ADDS = {ops.add, ops.subtract, ops.positive, ops.total}
+
+
+def recurrence(graph: Graph, loop: Loop) -> Loop | None:
+    """The loop without what needs not be in it, or None if nothing is left."""
+    period = loop.nodes.shape[1]
+    edges = [
+        [source for kind, source in zip(kinds, sources, strict=True) if kind in (LOCAL, CARRIED)]
+        for kinds, sources in zip(loop.kinds, loop.sources, strict=True)
+    ]
+    users: list[list[int]] = [[] for _ in range(period)]
+    for j, sources in enumerate(edges):
+        for source in sources:
+            users[source].append(j)
+    outside = used_outside(graph, loop)
+    on_cycle = [False] * period
+    for members in _cycles(edges):
+        within = set(members)
+        adds = all(graph.rows[graph.code[loop.nodes[0, j]]] in _ADDS for j in members)
+        alone = all(user in within for j in members for user in users[j])
+        if adds and alone and not outside[:-1, members].any():
+            continue  # a sum over the steps, of which only the last is looked at
+        for j in members:
+            on_cycle[j] = True
+    if not any(on_cycle):
+        return None
+    after, before = _reached(users, on_cycle), _reached(edges, on_cycle)
+    inside = [a and b for a, b in zip(after, before, strict=True)]
+    _pull(graph, loop, users, inside)
+    return _reduced(graph, loop, inside)
+
+
+def used_outside(graph: Graph, loop: Loop) -> np.ndarray:
+    """(steps, ops) whether a node is used by anything but the loop."""
+    inside = np.zeros(len(graph), dtype=bool)
+    inside[loop.nodes] = True
+    seen = np.zeros(len(graph), dtype=bool)
+    seen[graph.args[~np.repeat(inside, np.diff(graph.starts))]] = True
+    seen[graph.outputs] = True
+    for nodes in loop.streams.values():
+        seen[nodes] = True
+    return np.asarray(seen[loop.nodes])
+
+
+def _cycles(edges: list[list[int]]) -> list[list[int]]:
+    """The strongly connected components that hold a cycle (Tarjan 1972), without recursion."""
+    n = len(edges)
+    index, low = [-1] * n, [0] * n
+    on_stack = [False] * n
+    stack: list[int] = []
+    found: list[list[int]] = []
+    count = 0
+    for root in range(n):
+        if index[root] >= 0:
+            continue
+        work = [(root, iter(edges[root]))]
+        index[root] = low[root] = count
+        count += 1
+        stack.append(root)
+        on_stack[root] = True
+        while work:
+            node, rest = work[-1]
+            for other in rest:
+                if index[other] < 0:
+                    index[other] = low[other] = count
+                    count += 1
+                    stack.append(other)
+                    on_stack[other] = True
+                    work.append((other, iter(edges[other])))
+                    break
+                if on_stack[other]:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    members = []
+                    while True:
+                        other = stack.pop()
+                        on_stack[other] = False
+                        members.append(other)
+                        if other == node:
+                            break
+                    if len(members) > 1 or node in edges[node]:
+                        found.append(sorted(members))
+    return found
+
+
+def _reached(edges: list[list[int]], start: list[bool]) -> list[bool]:
+    reached = list(start)
+    stack = [j for j, begins in enumerate(start) if begins]
+    while stack:
+        for other in edges[stack.pop()]:
+            if not reached[other]:
+                reached[other] = True
+                stack.append(other)
+    return reached
+
+
+def _pull(graph: Graph, loop: Loop, users: list[list[int]], inside: list[bool]) -> None:
+    """Take in the terms of sums: however a sum is written, its terms stay together."""
+    uses = np.bincount(graph.args, minlength=len(graph))
+    uses[graph.outputs] += 2
+    once = (uses[loop.nodes[[0, -1]]] == 1).all(axis=0)
+    sums = [graph.rows[code] in _KINDS for code in graph.code[loop.nodes[0]].tolist()]
+    for j in range(len(inside) - 1, -1, -1):
+        if not inside[j] and once[j] and sums[j]:
+            inside[j] = any(inside[user] and sums[user] and user > j for user in users[j])
+
+
+def _reduced(graph: Graph, loop: Loop, inside: list[bool]) -> Loop:
+    """The loop of these ops; the others have become streams, or are the same in all steps."""
+    new = np.cumsum(inside) - 1
+    same = [False] * len(inside)
+    streams: dict[tuple[int, int], np.ndarray] = {}
+    kinds: list[list[str]] = []
+    sources: list[list[int]] = []
+    initial: dict[int, int] = {}
+    for j, stays in enumerate(inside):
+        own: list[tuple[str, int]] = []
+        flow = None
+        for k, (kind, source) in enumerate(zip(loop.kinds[j], loop.sources[j], strict=True)):
+            if kind == STREAM:
+                flow = loop.streams[j, k]
+                numbers = graph.number[flow]
+                if (graph.code[flow] == LITERAL).all() and (numbers == numbers[0]).all():
+                    kind, source = FIXED, int(flow[0])
+            elif kind != FIXED and inside[source]:
+                source = int(new[source])
+            elif kind == LOCAL and same[source]:
+                kind, source = FIXED, int(loop.nodes[0, source])
+            elif kind == LOCAL:
+                kind, flow = STREAM, loop.nodes[:, source]
+            elif kind == CARRIED:
+                kind, flow = STREAM, np.append(loop.initial[source], loop.nodes[:-1, source])
+            if stays and kind == STREAM:
+                assert flow is not None
+                streams[int(new[j]), k] = flow
+            own.append((kind, source if kind != STREAM else -1))
+        same[j] = all(kind == FIXED for kind, _ in own)
+        if stays:
+            kinds.append([kind for kind, _ in own])
+            sources.append([source for _, source in own])
+    for j, node in loop.initial.items():
+        if inside[j]:
+            initial[int(new[j])] = node
+    return Loop(loop.nodes[:, np.array(inside)], kinds, sources, streams, initial)
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """Values that enter a step: as many as ``nodes`` has columns, a row of nodes per step.
+
+    Attributes:
+        kind: CARRIED, STREAM, or FIXED with a single row.
+        nodes: (steps, n), or (1, n); of carried ones the nodes of the step before.
+        ops: of carried ones, the ops of the step whose values they are.
+        batched: whether they have a batch axis.
+        active: whether gradients flow through them.
+    """
+
+    kind: str
+    nodes: np.ndarray
+    ops: np.ndarray
+    batched: bool
+    active: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of a recurrence.
+
+    Attributes:
+        loop: the recurrence.
+        graph: of a step, whose inputs are the signals, one after the other.
+        op: per op of the step its node in that graph.
+        signals: what enters.
+    """
+
+    loop: Loop
+    graph: Graph
+    op: np.ndarray
+    signals: list[Signal]
+
+    @property
+    def flags(self) -> tuple[np.ndarray, np.ndarray]:
+        """Per input of the graph whether it has a batch axis, and the signal it belongs to."""
+        sizes = [each.nodes.shape[1] for each in self.signals]
+        batched = np.repeat([each.batched for each in self.signals], sizes)
+        return batched.astype(bool), np.repeat(np.arange(len(sizes)), sizes)
+
+
+def step(
+    graph: Graph, loop: Loop, batched: np.ndarray, order: np.ndarray, groups: np.ndarray
+) -> Step:
+    """The step of a recurrence as a graph.
+
+    Args:
+        graph: all of it.
+        loop: the recurrence.
+        batched: per node whether it has a batch axis.
+        order: per node a number that says what shall stand first among the signals of a group.
+        groups: (ops, 2) to what group of signals a carried op belongs, and its rank there.
+    """
+    flows: dict[bytes, np.ndarray] = {}
+    for nodes in loop.streams.values():
+        flows.setdefault(nodes.tobytes(), nodes)
+    known = sorted(flows.items(), key=lambda each: int(order[each[1][0]]))
+    fixed = sorted({
+        source
+        for kinds, sources in zip(loop.kinds, loop.sources, strict=True)
+        for kind, source in zip(kinds, sources, strict=True)
+        if kind == FIXED
+    })  # fmt: skip
+    leaves = [node for node in fixed if graph.code[node] in (PARAMETER, LITERAL)]
+    given = [node for node in fixed if graph.code[node] not in (PARAMETER, LITERAL)]
+    signals: list[Signal] = []
+    local: dict[tuple[str, object], int] = {("leaf", node): i for i, node in enumerate(leaves)}
+    carried = sorted(loop.initial, key=lambda j: tuple(groups[j].tolist()))
+    entering: list[tuple[object, Signal]] = []
+    for j in carried:
+        before = np.append(loop.initial[j], loop.nodes[:-1, j])[:, np.newaxis]
+        last = int(loop.nodes[-1, j])
+        entering.append((
+            (CARRIED, int(groups[j, 0]), bool(batched[last])),
+            Signal(CARRIED, before, np.array([j]), bool(batched[last]), bool(graph.active[last])),
+        ))  # fmt: skip
+        local["carried", j] = len(leaves) + len(entering) - 1
+    given_nodes: list[tuple[object, np.ndarray]] = [(node, np.array([node])) for node in given]
+    for kind, found in ((STREAM, [*known]), (FIXED, given_nodes)):
+        for key, nodes in found:
+            own, reached = bool(batched[nodes].any()), bool(graph.active[nodes].any())
+            code, name = int(graph.code[nodes[-1]]), graph.labels[nodes[-1]].split("[")[0]
+            entering.append((
+                (kind, min(code, 0), name, own, reached),
+                Signal(kind, nodes[:, np.newaxis], np.zeros(0, dtype=np.int64), own, reached),
+            ))  # fmt: skip
+            local[kind, key] = len(leaves) + len(entering) - 1
+    # Signals of a kind go together, so the inputs are numbered anew.
+    by_key: dict[object, list[int]] = {}
+    for i, (key, _) in enumerate(entering):
+        by_key.setdefault(key, []).append(i)
+    moved = np.empty(len(entering), dtype=np.int64)
+    moved[[i for members in by_key.values() for i in members]] = np.arange(len(entering))
+    for members in by_key.values():
+        parts = [entering[i][1] for i in members]
+        signals.append(
+            Signal(
+                parts[0].kind, np.concatenate([each.nodes for each in parts], axis=1),
+                np.concatenate([each.ops for each in parts]), parts[0].batched,
+                any(each.active for each in parts),
+            )
+        )  # fmt: skip
+    first = len(leaves)
+    at = {
+        key: where if key[0] == "leaf" else first + int(moved[where - first])
+        for key, where in local.items()
+    }
+    n_inputs = len(entering)
+    body = loop.nodes[-1]
+    op_at = first + n_inputs + np.arange(len(body))
+    args: list[int] = []
+    sizes = [0] * op_at[0]
+    for j, (kinds, sources) in enumerate(zip(loop.kinds, loop.sources, strict=True)):
+        for k, (kind, source) in enumerate(zip(kinds, sources, strict=True)):
+            if kind == LOCAL:
+                args.append(int(op_at[source]))
+            elif kind == CARRIED:
+                args.append(at["carried", source])
+            elif kind == STREAM:
+                args.append(at[STREAM, loop.streams[j, k].tobytes()])
+            else:
+                args.append(at.get(("leaf", source), -1))
+                if args[-1] < 0:
+                    args[-1] = at[FIXED, source]
+        sizes.append(len(kinds))
+    entered = np.empty(n_inputs, dtype=np.int64)
+    entered[moved] = [int(signal.nodes[-1, 0]) for _, signal in entering]
+    active = np.zeros(n_inputs, dtype=bool)
+    sizes_of = [each.nodes.shape[1] for each in signals]
+    active[:] = np.repeat([each.active for each in signals], sizes_of)
+    there = np.concatenate([np.array(leaves, dtype=np.int64), entered, body])
+    own_code = graph.code[there].copy()
+    own_code[first : first + n_inputs] = INPUT
+    place = graph.place[there].copy()
+    place[first : first + n_inputs] = np.arange(n_inputs)
+    flowing = graph.active[there].copy()
+    flowing[first : first + n_inputs] = active
+    found_graph = Graph(
+        rows=graph.rows, code=own_code, starts=np.concatenate([[0], np.cumsum(sizes)]),
+        args=np.array(args, dtype=np.int64), active=flowing, number=graph.number[there],
+        place=place, outputs=np.zeros(0, dtype=np.int64), n_inputs=n_inputs,
+        n_parameters=graph.n_parameters, labels=tuple(graph.labels[i] for i in there.tolist()),
+        scopes=tuple(graph.scopes[i] for i in there.tolist()),
+    )  # fmt: skip
+    return Step(loop, found_graph, op_at, signals)
