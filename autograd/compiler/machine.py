@@ -75,7 +75,7 @@ class _Numba(Dialect):
         """Source of op applied to sources, and how tightly it binds."""
         if op.name in _WRITTEN:
             texts = [a if binds >= ATOM else f"({a})" for a, binds in args]
-            return _WRITTEN[op.name].format(*texts), ATOM
+            return self.by_value(op, _WRITTEN[op.name].format(*texts)), ATOM
         return super().call(op, args)
 
 
@@ -92,7 +92,7 @@ class Machine:
         runs = levels.runs
         self.runs = np.array([[codes[r.op], r.start, r.active, r.stop] for r in runs])
         n = levels.size
-        self.a, self.b = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+        self.a, self.b = np.zeros(n, dtype=np.uint32), np.zeros(n, dtype=np.uint32)
         for run in runs:
             self.a[run.start : run.stop] = run.args[0]
             self.b[run.start : run.stop] = run.args[-1]
@@ -158,6 +158,7 @@ def _interpreter(used: list[Op], dialect: Dialect) -> str:
     backward = ["def backward(runs, a, b, V, D):", "    for r in range(len(runs) - 1, -1, -1):"]
     backward += ["        code, start, stop = runs[r, 0], runs[r, 1], runs[r, 2]"]
     for code, op in enumerate(used):
+        dialect.y = ""
         word = "if" if code == 0 else "elif"
         width = op.arity or 0
         value, _ = dialect.call(op, [(names[k], ATOM) for k in range(width)])
@@ -172,6 +173,7 @@ def _interpreter(used: list[Op], dialect: Dialect) -> str:
         ]  # fmt: skip
         found = reading(op)
         assert found is not None
+        dialect.y = names[-1] if op in (ops.tanh, ops.sigmoid) else ""
         for k, partial in enumerate(found.partials):
             if is_number(partial, 0.0):
                 continue

@@ -36,9 +36,11 @@ class Dialect:
 
     Attributes:
         repeats: ops that are written with an argument twice, which should be a name.
+        y: the value whose slope is written, of tanh or sigmoid, or "".
     """
 
     repeats: frozenset[Op] = frozenset()
+    y: str = ""
 
     def __init__(self, functions: Callable[[Op], Callable[..., Any]]):
         self.names: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
@@ -72,7 +74,16 @@ class Dialect:
         if op is ops.negative:
             a, a_binds = args[0]
             return (f"-{a}" if a_binds >= 5 else f"-({a})"), 3
-        return f"{self.function(op)}({', '.join(a for a, _ in args)})", ATOM
+        return self.by_value(op, f"{self.function(op)}({', '.join(a for a, _ in args)})"), ATOM
+
+    def by_value(self, op: Op, text: str) -> str:
+        """Source of a slope from the value ``y``, and where that cancels by the text."""
+        y = self.y
+        if y and op is ops.tanh_slope:
+            return f"(1.0 - {y} * {y} if -0.9999 < {y} < 0.9999 else {text})"
+        if y and op is ops.sigmoid_slope:
+            return f"({y} * (1.0 - {y}) if {y} < 0.9999 else {text})"
+        return text
 
     def spell(self, term: Any, places: Callable[[int], str]) -> tuple[str, int]:
         """Source of an expression, and how tightly it binds."""

@@ -40,11 +40,10 @@ class _ForFloats(Dialect):
 
     def __init__(self) -> None:
         super().__init__(lambda op: _PLAIN.get(op, op.scalar))
-        self.y = ""
 
     def call(self, op: Op, args: list[tuple[str, int]]) -> tuple[str, int]:
         """Source of op applied to sources, and how tightly it binds."""
-        a, y = args[0][0], self.y
+        a = args[0][0]
         if a.isidentifier():
             if op is ops.relu:
                 return f"(0.0 if {a} <= 0.0 else {a})", ATOM
@@ -52,11 +51,6 @@ class _ForFloats(Dialect):
                 return f"{a} * {a}", 4
             if op is ops.power and args[1][0] in ("2.0", "3.0", "4.0"):
                 return " * ".join([a] * int(float(args[1][0]))), 4
-        if op is ops.tanh_slope and y:
-            text = f"(1.0 - {y} * {y} if -0.9999 < {y} < 0.9999 else {super().call(op, args)[0]})"
-            return text, ATOM
-        if op is ops.sigmoid_slope and y:
-            return f"({y} * (1.0 - {y}) if {y} < 0.9999 else {super().call(op, args)[0]})", ATOM
         return super().call(op, args)
 
 
@@ -275,8 +269,7 @@ class _Writer:
         return op
 
     def _call(self, op: Op, args: list[tuple[str, int]]) -> tuple[str, int]:
-        if isinstance(self.dialect, _ForFloats):
-            self.dialect.y = ""
+        self.dialect.y = ""
         if op in (ops.add, ops.total):
             return _sum(args)
         if not isinstance(op, SequenceOp):
@@ -387,7 +380,7 @@ class _Writer:
         op = self._op(node)
         if isinstance(op, SequenceOp):
             return self._sequence_partials(node, op, name, wanted)
-        if isinstance(self.dialect, _ForFloats):
+        if not self.has_batch:
             self.dialect.y = name(-1) if op in (ops.tanh, ops.sigmoid) else ""
         found = reading(op)
         assert found is not None
