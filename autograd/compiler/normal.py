@@ -29,6 +29,7 @@ _KINDS: dict[Op, int] = {
     ops.multiply: _MULTIPLY, ops.divide: _DIVIDE, ops.total: _SUM, ops.dot: _DOT,
     ops.affine: _AFFINE, ops.mean: _MEAN,
 }  # fmt: skip
+SUMS = frozenset(_KINDS)  # the ops that may dissolve
 
 
 @dataclass(frozen=True, eq=False)

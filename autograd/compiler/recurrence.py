@@ -14,10 +14,11 @@ import numpy as np
 
 from autograd import ops
 from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph
-from autograd.compiler.normal import _KINDS
+from autograd.compiler.normal import SUMS
 from autograd.compiler.periods import CARRIED, FIXED, LOCAL, STREAM, Loop
 
 _ADDS = {ops.add, ops.subtract, ops.positive, ops.total}
+_WHOLE = {ops.add, ops.subtract, ops.total, ops.mean, ops.dot, ops.affine}
 
 
 def recurrence(graph: Graph, loop: Loop) -> Loop | None:
@@ -46,7 +47,7 @@ def recurrence(graph: Graph, loop: Loop) -> Loop | None:
     after, before = _reached(users, on_cycle), _reached(edges, on_cycle)
     inside = [a and b for a, b in zip(after, before, strict=True)]
     _pull(graph, loop, users, inside)
-    return _reduced(graph, loop, inside)
+    return _reduced(loop, inside)
 
 
 def used_outside(graph: Graph, loop: Loop) -> np.ndarray:
@@ -118,20 +119,34 @@ def _reached(edges: list[list[int]], start: list[bool]) -> list[bool]:
 
 
 def _pull(graph: Graph, loop: Loop, users: list[list[int]], inside: list[bool]) -> None:
-    """Take in the terms of sums: however a sum is written, its terms stay together."""
+    """Take in the terms of sums: however a sum is written, its terms stay together.
+
+    Sums that are the same in all steps are better computed once.
+    """
+    same = _same(loop)
     uses = np.bincount(graph.args, minlength=len(graph))
     uses[graph.outputs] += 2
     once = (uses[loop.nodes[[0, -1]]] == 1).all(axis=0)
-    sums = [graph.rows[code] in _KINDS for code in graph.code[loop.nodes[0]].tolist()]
+    row = [graph.rows[code] for code in graph.code[loop.nodes[0]].tolist()]
+    sums = [op in SUMS for op in row]
     for j in range(len(inside) - 1, -1, -1):
-        if not inside[j] and once[j] and sums[j]:
+        if not inside[j] and once[j] and sums[j] and not (same[j] and row[j] in _WHOLE):
             inside[j] = any(inside[user] and sums[user] and user > j for user in users[j])
 
 
-def _reduced(graph: Graph, loop: Loop, inside: list[bool]) -> Loop:
+def _same(loop: Loop) -> list[bool]:
+    """Which ops give the same in all steps."""
+    same: list[bool] = []
+    for kinds, sources in zip(loop.kinds, loop.sources, strict=True):
+        pairs = zip(kinds, sources, strict=True)
+        same.append(all(kind == FIXED or (kind == LOCAL and same[s]) for kind, s in pairs))
+    return same
+
+
+def _reduced(loop: Loop, inside: list[bool]) -> Loop:
     """The loop of these ops; the others have become streams, or are the same in all steps."""
     new = np.cumsum(inside) - 1
-    same = [False] * len(inside)
+    same = _same(loop)
     streams: dict[tuple[int, int], np.ndarray] = {}
     kinds: list[list[str]] = []
     sources: list[list[int]] = []
@@ -142,9 +157,6 @@ def _reduced(graph: Graph, loop: Loop, inside: list[bool]) -> Loop:
         for k, (kind, source) in enumerate(zip(loop.kinds[j], loop.sources[j], strict=True)):
             if kind == STREAM:
                 flow = loop.streams[j, k]
-                numbers = graph.number[flow]
-                if (graph.code[flow] == LITERAL).all() and (numbers == numbers[0]).all():
-                    kind, source = FIXED, int(flow[0])
             elif kind != FIXED and inside[source]:
                 source = int(new[source])
             elif kind == LOCAL and same[source]:
@@ -157,7 +169,6 @@ def _reduced(graph: Graph, loop: Loop, inside: list[bool]) -> Loop:
                 assert flow is not None
                 streams[int(new[j]), k] = flow
             own.append((kind, source if kind != STREAM else -1))
-        same[j] = all(kind == FIXED for kind, _ in own)
         if stays:
             kinds.append([kind for kind, _ in own])
             sources.append([source for _, source in own])

@@ -1,7 +1,5 @@
 """Loops whose steps are wide: a step as a vector program, run forwards and then backwards."""
 
-import threading
-
 import numpy as np
 import pytest
 
