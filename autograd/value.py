@@ -78,9 +78,11 @@ def as_value(operand: Operand) -> Value:
 
 def _operand(thing: Any) -> Any:
     """The same for an operator, which lets the other side have a try before it refuses."""
-    if type(thing) is float or type(thing) is int or _is_number(thing):
+    if type(thing) is float or type(thing) is int:
         return constant(thing)
-    return thing if isinstance(thing, Value) else NotImplemented
+    if isinstance(thing, Value):
+        return thing
+    return constant(thing) if _is_number(thing) else NotImplemented
 
 
 # -- recording -------------------------------------------------------------------------------
