@@ -31,9 +31,10 @@ from autograd.compiler.rolled import Vectors, vectors
 from autograd.compiler.scan import Scan, scan
 from autograd.compiler.straight import Straight
 
-# Microseconds, of one core of 2024; only their ratios matter.
-_PER_LINE, _PER_NODE, _PER_RUN = 1.2, 0.15, 20.0
-_TINY = 48  # nodes below which nothing else is tried
+# Microseconds per call of NumPy, per node or argument in lines of Python, and per op of a level;
+# only their ratios matter.
+_PER_LINE, _PER_NODE, _PER_RUN = 0.8, 0.04, 5.0
+_TINY = 150  # nodes and arguments below which nothing else is tried
 _LINES, _LONG = 3000, 12_000  # most lines of Python, which take 30 µs each to compile
 _DEEP = 1000  # nodes of a level up to which loops are looked for
 _BODY = 12  # ops in a step from which it may be a vector program
@@ -112,7 +113,8 @@ def build(graph: Graph, call: Call, combine: bool) -> Built:
 def _tier(graph: Graph, call: Call, combine: bool) -> Any:
     has_batch, n = call.batch is not None, graph.n_ops
     own = call.batched
-    if not has_batch and n <= _TINY:
+    size = n + len(graph.args)
+    if not has_batch and size <= _TINY:
         return Straight(graph, own, False, [])
     depth = int(levels(graph).max(initial=0))
     loops = find_loops(graph) if depth >= 64 and n <= _DEEP * depth else []
@@ -125,8 +127,7 @@ def _tier(graph: Graph, call: Call, combine: bool) -> Any:
     found = vectors(graph, own, columns, letters, has_batch, combine, limit)
     if found is not None:
         # A program that can be read is worth something, too.
-        cost = (n + len(graph.args)) * _PER_NODE
-        cheaper = cost < len(found.lowered.lines) * _PER_LINE and not has_batch
+        cheaper = size * _PER_NODE < len(found.lowered.lines) * _PER_LINE and not has_batch
         return Straight(graph, own, has_batch, loops) if cheaper and lines < _LINES else found
     if lines < (_LINES if has_batch or loops else 1000):
         return Straight(graph, own, has_batch, loops)
