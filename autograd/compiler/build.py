@@ -59,7 +59,7 @@ class Built:
     @property
     def source(self) -> str:
         """The program as text."""
-        if isinstance(self.tier, Vectors | Scan):
+        if isinstance(self.tier, Vectors):
             return self.tier.both.text
         return self.tier.text if isinstance(self.tier, Straight) else str(self.tier)
 
@@ -67,14 +67,14 @@ class Built:
     def passes(self) -> dict[str, str]:
         """The program in print after each pass."""
         found = {"trace": str(self.graph)}
-        if isinstance(self.tier, Vectors):
+        if isinstance(self.tier, Scan):
+            found |= self.tier.passes
+        elif isinstance(self.tier, Vectors):
             found["sums of products"] = str(self.tier.rolled.normal)
             found["blocks"] = str(self.tier.rolled)
             found["instructions"] = str(self.tier.program)
             found["source"] = self.source
             found["calls"] = self.tier.lowered.text
-        elif isinstance(self.tier, Scan):
-            found |= self.tier.passes
         else:
             found["source"] = self.source
         return found
@@ -96,11 +96,11 @@ def build(graph: Graph, call: Call, combine: bool) -> Built:
     graph = verify(joined_maxima(graph), "joined_maxima")
     tier = _tier(graph, call, combine)
     stats: dict[str, Any] = {"nodes": graph.n_ops}
-    if isinstance(tier, Vectors):
+    if isinstance(tier, Scan):
+        stats |= {"instructions": tier.both.lines, "loops": tier.loops, "tier": "scan"}
+    elif isinstance(tier, Vectors):
         stats |= {"instructions": tier.both.lines, "calls": len(tier.lowered.lines)}
         stats["tier"] = "vectors"
-    elif isinstance(tier, Scan):
-        stats |= {"instructions": tier.both.lines, "loops": tier.loops, "tier": "scan"}
     elif isinstance(tier, Straight):
         stats |= {"instructions": tier.lines, "loops": tier.loops}
         stats["tier"] = "loops" if tier.loops else "scalars"
@@ -158,4 +158,4 @@ def _scan(graph: Graph, loops: list[Loop], call: Call, combine: bool) -> Scan | 
     node_by_node = (graph.n_ops + len(graph.args)) * _PER_NODE
     if has_batch:
         node_by_node = graph.n_ops * 2.0 * _PER_LINE
-    return made if made.calls * _PER_LINE < node_by_node else None
+    return made if len(made.lowered.lines) * _PER_LINE < node_by_node else None

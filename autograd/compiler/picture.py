@@ -18,13 +18,12 @@ _CUT = r"\vdots"
 
 def formulas(graph: Graph, tier: Any) -> str:
     """The program as LaTeX: an ``aligned`` block with a line per step."""
-    if isinstance(tier, Vectors):
-        lines = _Matrices(tier.program).lines()
-    elif isinstance(tier, Scan):
+    if isinstance(tier, Scan):
         lines = [
-            line for part in tier.cut.parts
-            for line in _Matrices(part.program).lines()
+            line for part in tier.cut.parts for line in _Matrices(part.program).lines()
         ]  # fmt: skip
+    elif isinstance(tier, Vectors):
+        lines = _Matrices(tier.program).lines()
     else:
         lines = _scalars(graph)
     if len(lines) > _MOST:
@@ -186,14 +185,14 @@ def draw(graph: Graph, tier: Any) -> Any:
 
     picture = graphviz.Digraph("program", graph_attr={"rankdir": "LR"})
     picture.attr("node", fontname="Helvetica", fontsize="11")
-    if isinstance(tier, Vectors):
-        _draw_matrices(picture, tier.program, "")
-    elif isinstance(tier, Scan):
+    if isinstance(tier, Scan):
         for number, part in enumerate(tier.cut.parts):
             title = f"{part.steps} steps" if part.steps else "once"
             with picture.subgraph(name=f"cluster{number}") as below:
                 below.attr(label=title, fontname="Helvetica", color="#bbbbbb")
                 _draw_matrices(below, part.program, f"{number}.")
+    elif isinstance(tier, Vectors):
+        _draw_matrices(picture, tier.program, "")
     else:
         _draw_scalars(picture, graph)
     return picture

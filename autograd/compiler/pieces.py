@@ -26,7 +26,9 @@ from autograd.compiler.normal import verify as verify_normal
 from autograd.compiler.periods import CARRIED, FIXED, STREAM, Loop
 from autograd.compiler.recurrence import Step, step, used_outside
 from autograd.compiler.roll import Rolled, roll
-from autograd.compiler.vector import Operand, VectorProgram
+from autograd.compiler.vector import CONSTANT, CONTRACT, Operand, VectorProgram
+from autograd.compiler.vector import INPUT as INPUT_
+from autograd.compiler.vector import PARAMETER as PARAMETER_
 from autograd.compiler.vector import verify as verify_vector
 
 
@@ -45,6 +47,10 @@ class Port:
     rows: np.ndarray
     wide: bool
     active: bool
+
+    def at(self, t: int) -> np.ndarray:
+        """The rows at a step."""
+        return np.asarray(self.rows[t] if len(self.rows) > 1 else self.rows[0])
 
 
 @dataclass(eq=False)
@@ -111,21 +117,64 @@ class Part:
     outputs: list[tuple[Operand, int]]
     lowered: Lowered = field(init=False)
     moves: list[Move] = field(default_factory=list)
+    summed: list[tuple[np.ndarray, int, int | None]] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
 
-    def lower(self, combine: bool) -> None:
-        """Make the plan, when the program has been named and written down."""
+    def lower(self, combine: bool, has_batch: bool) -> None:
+        """Make the plan, when the program has been named and written down.
+
+        Without a batch axis, gradients Σ d xᵀ over the steps are one product of matrices behind
+        the loop: ``summed`` has (places, d, x) of those, and ``kept`` are all these d and x.
+        """
         self.program.outputs = list(self.outputs)
         if combine:
             self.reverse.combine()
+        gradients = self.program.gradients
+        if self.steps and not has_batch:
+            self.summed = [each for part in gradients if (each := self._summed(*part))]
+            self.kept = sorted({o for _, a, b in self.summed for o in (a, b) if o is not None})
+            self.program.gradients = [part for part in gradients if not self._summed(*part)]
         outputs = self.program.outputs
         self.program.outputs = [
             *((operand, 0) for _, operand in self.exports),
             *((operand, 0) for _, operand in self.adjoints),
+            *((operand, 0) for operand in self.kept),
             *outputs,
         ]
         columns = [(port.rows.shape[1], port.wide) for port in self.inputs]
         columns += [(port.rows.shape[1], port.wide) for port, _ in self.exports if port.active]
         self.lowered = lower(self.program, len(self.places), columns)
+
+    @property
+    def n_results(self) -> int:
+        """How many results of the kernel are no outputs of the whole graph."""
+        return len(self.exports) + len(self.adjoints) + len(self.kept)
+
+    def _summed(
+        self, index: np.ndarray, operand: Operand
+    ) -> tuple[np.ndarray, int, int | None] | None:
+        """(places, d, x) of a gradient d xᵀ, or (places, d, None) of a gradient d."""
+        if isinstance(operand, float) or len(np.unique(index)) < index.size:
+            return None
+        each = self.program.instructions[operand]
+        if each.kind == CONTRACT and each.data == "nt":
+            a, b = (self.program.instructions[arg] for arg in each.args)
+            if len(a.shape) == len(b.shape) == 1:
+                return index, *each.args
+        if len(each.shape) == 1 and each.kind not in (PARAMETER_, CONSTANT):
+            return index, operand, None
+        return None
+
+    def port_of(self, operand: int) -> Port | None:
+        """The port that an instruction gives as a whole, if it does."""
+        each = self.program.instructions[operand]
+        start = 0
+        for port in self.inputs if each.kind == INPUT_ else []:
+            n = port.rows.shape[1]
+            if each.data.size == n and (each.data.ravel() == start + np.arange(n)).all():
+                return port
+            start += n
+        return None
 
 
 @dataclass(eq=False)

@@ -454,7 +454,7 @@ def test_the_source_gives_the_same_when_it_is_run(name, batch):
     tier = compiled.built.tier
     p = compiled.numbers[1][tier.places]
     outputs, parts = tier.both.function(p, *stack(call.columns, batch), batch)
-    _, expected = tier.tiled(p, call.columns, batch)
+    _, expected = tier.tiled(p, call.columns, batch, 1.0)
     assert sum(np.sum(part) for part in parts) == pytest.approx(expected.sum(), rel=1e-9, abs=1e-9)
     assert len(outputs) == len(compiled.built.graph.outputs)
     assert np.isfinite(value).all()
