@@ -37,7 +37,7 @@ _PER_LINE, _PER_NODE, _PER_RUN = 0.8, 0.04, 5.0
 _TINY = 150  # nodes and arguments below which nothing else is tried
 _LINES, _LONG = 3000, 12_000  # most lines of Python, which take 30 µs each to compile
 _DEEP = 1000  # nodes of a level up to which loops are looked for
-_BODY = 12  # ops in a step from which it may be a vector program
+_BODY = 4  # ops in a step from which it may be a vector program
 _BLOCKS = 200  # most blocks of a piece of a graph with recurrences
 _MANY = 4000  # nodes from which numba is worth its second
 
@@ -155,7 +155,5 @@ def _scan(graph: Graph, loops: list[Loop], call: Call, combine: bool) -> Scan | 
     made = scan(graph, found, call.batched, columns, letters, has_batch, combine, _BLOCKS)
     if made is None:
         return None
-    node_by_node = (graph.n_ops + len(graph.args)) * _PER_NODE
-    if has_batch:
-        node_by_node = graph.n_ops * 2.0 * _PER_LINE
+    node_by_node = (graph.n_ops + len(graph.args)) * (_PER_LINE if has_batch else _PER_NODE)
     return made if len(made.lowered.lines) * _PER_LINE < node_by_node else None
