@@ -21,7 +21,7 @@ import numpy as np
 
 from autograd.compiler import picture
 from autograd.compiler.arguments import Call
-from autograd.compiler.graph import Graph, levels, verify, without_dead_code
+from autograd.compiler.graph import Graph, depth, verify, without_dead_code
 from autograd.compiler.levels import Levels
 from autograd.compiler.machine import Machine, machine
 from autograd.compiler.normal import joined_maxima, simpler_powers
@@ -116,8 +116,8 @@ def _tier(graph: Graph, call: Call, combine: bool) -> Any:
     size = n + len(graph.args)
     if not has_batch and size <= _TINY:
         return Straight(graph, own, False, [])
-    depth = int(levels(graph).max(initial=0))
-    loops = find_loops(graph) if depth >= 64 and n <= _DEEP * depth else []
+    long = depth(graph)
+    loops = find_loops(graph) if long >= 64 and n <= _DEEP * long else []
     stepwise = _scan(graph, loops, call, combine)
     if stepwise is not None:
         return stepwise

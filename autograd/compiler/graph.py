@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd import ops
 from autograd.op import Op, SequenceOp
 
 INPUT, PARAMETER, LITERAL = -1, -2, -3  # codes of leaves; those of ops are rows, from 0
@@ -180,19 +181,33 @@ def _reached(graph: Graph) -> np.ndarray:
     return np.array(active, dtype=bool)
 
 
-def levels(graph: Graph) -> np.ndarray:
-    """Of each node the length of the longest way to it from a leaf."""
+def levels(graph: Graph, steps: Sequence[int] | None = None) -> np.ndarray:
+    """Of each node the length of the longest way to it from a leaf; ``steps`` are those of ops."""
     starts, args = graph.starts.tolist(), graph.args.tolist()
     level = [0] * len(graph)
-    for i, (start, stop) in enumerate(pairwise(starts)):
+    for i, ((start, stop), step) in enumerate(
+        zip(pairwise(starts), steps or [1] * len(graph), strict=True)
+    ):
         if stop - start == 2:
             a, b = level[args[start]], level[args[start + 1]]
-            level[i] = (a if a > b else b) + 1
+            level[i] = (a if a > b else b) + step
         elif stop - start == 1:
-            level[i] = level[args[start]] + 1
+            level[i] = level[args[start]] + step
         elif stop != start:
-            level[i] = max([level[arg] for arg in args[start:stop]]) + 1
+            level[i] = max([level[arg] for arg in args[start:stop]]) + step
     return integers(level)
+
+
+def depth(graph: Graph) -> int:
+    """The longest way through a graph, without the sums that only one other op takes.
+
+    For however many terms are added one after the other, they are one sum.
+    """
+    uses = np.bincount(graph.args, minlength=len(graph))
+    uses[graph.outputs] += 2
+    sums = [row for row, op in enumerate(graph.rows) if op in (ops.add, ops.subtract, ops.total)]
+    counted = ~np.isin(graph.code, sums) | (uses > 1)
+    return int(levels(graph, counted.astype(int).tolist()).max(initial=0))
 
 
 def batched(graph: Graph, inputs: np.ndarray) -> np.ndarray:

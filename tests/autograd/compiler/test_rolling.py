@@ -9,7 +9,7 @@ import pytest
 import autograd
 import nn
 from autograd import Value, compile
-from autograd.compiler.graph import levels, without_dead_code
+from autograd.compiler.graph import depth, levels, without_dead_code
 from autograd.compiler.normal import sums_of_products, verify
 from autograd.compiler.periods import find_loops
 from autograd.compiler.symbolic import PLACES, Y, reading
@@ -324,3 +324,20 @@ def test_partials_are_read_from_the_table():
     assert multiply.partials[0] is PLACES[1] or multiply.partials[0].place == 1
     exp = reading(autograd.TABLE["exp"])
     assert exp.partials[0] is Y
+
+
+def test_a_long_sum_makes_no_deep_graph():
+    def shape(f):
+        x = [traced(0.5, f"x[{i}]") for i in range(100)]
+        graph, _ = trace(lambda: [f(x)], x, [])
+        return int(levels(graph).max()), depth(graph)
+
+    assert shape(lambda x: autograd.tanh(sum(xi * xi for xi in x))) == (102, 2)
+
+    def recurrence(x):
+        s = x[0]
+        for xi in x[1:]:
+            s = autograd.sin(s + xi)
+        return s
+
+    assert shape(recurrence) == (198, 99)
