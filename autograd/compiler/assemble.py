@@ -167,8 +167,9 @@ class _Assembler:
             if isinstance(part, float):
                 return coefficient * part * k
             if builder.shape(part)[:1] != (k,):  # the same k times over
-                return builder.map(ops.multiply, [coefficient * k, part])
-            part = builder.sum(part, [0], False)
+                coefficient *= k
+            if builder.shape(part):
+                part = builder.sum(part, [0], False)
             return builder.map(ops.multiply, [coefficient, part])
         part = builder.map(ops.multiply, [coefficient, part])
         return builder.sum(

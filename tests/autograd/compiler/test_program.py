@@ -578,3 +578,17 @@ def test_flat_gradients_are_those_of_the_dict(reduce):
     assert after < value
     with pytest.raises(ValueError, match="argument 0"):
         flat.value_and_grad(X[:, :1], y)
+
+
+def test_numbers_added_to_themselves_need_no_engine(monkeypatch):
+    def f(x):
+        u = [0.8 * x[0], 0.9 * x[1]]
+        return autograd.sum([autograd.relu(each + each) for each in u]) + autograd.sigmoid(u[1])
+
+    program = compile(f, in_axes=0)
+    x = np.random.default_rng(0).normal(size=(4, 2))
+    monkeypatch.setattr(type(program), "_exactly", None)
+    value, _ = program.value_and_grad(x)
+    u = x * [0.8, 0.9]
+    expected = np.maximum(2.0 * u, 0.0).sum(axis=1) + 1.0 / (1.0 + np.exp(-u[:, 1]))
+    assert value == pytest.approx(expected.sum())
