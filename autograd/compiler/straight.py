@@ -4,7 +4,16 @@ Without a batch axis the numbers are floats and the functions those of math. Wit
 number is a row of samples, and the functions are NumPy's.
 
 Backwards is written first, for then it is known which values it reads. Those have a name, in
-loops a list too; what only one other line needs is written into that line.
+loops a list too; what only one other line needs is written into that line. The names are a letter
+with the number of a node, in a loop that of the first step:
+
+====  ===================================================================
+v, d  its value, and its adjoint
+c, k  the value that the step before made; the adjoint that goes to it
+s, e  the values of all steps; what flows into them from outside the loop
+i, q  an argument that is another one in each step; all of them
+z     the adjoints of those, from the last step to the first
+====  ===================================================================
 """
 
 from __future__ import annotations
