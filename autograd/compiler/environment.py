@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import random
 import types
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -78,11 +79,11 @@ class Environment:
 
     def _visit(self, roots: list[tuple[str, Any]]) -> None:
         modules: list[tuple[str, Any]] = []
-        queue = list(roots)
+        queue = deque(roots)
         self._note_random(random)
         self._note_random(np.random)
         while queue:
-            name, thing = queue.pop(0)
+            name, thing = queue.popleft()
             if isinstance(thing, (*_PLAIN, *_PASSED)) or id(thing) in self._seen:
                 continue
             self._seen[id(thing)] = thing  # kept alive, so that its id stays its own
@@ -145,7 +146,7 @@ class Environment:
             found += [(name, world[name]) for name in names if not _library(world[name])]
         return iter(found)
 
-    def _array(self, name: str, array: np.ndarray, queue: list[tuple[str, Any]]) -> None:
+    def _array(self, name: str, array: np.ndarray, queue: deque[tuple[str, Any]]) -> None:
         if array.dtype != object:
             self._arrays.append((array, array.tobytes()))
             return
