@@ -11,7 +11,8 @@ from autograd.compiler.graph import LITERAL, Graph
 
 _FEWEST = 8  # steps
 _SHORT = 64  # ops in a step, up to which all periods are tried, and all beginnings of a step
-_TRIED = 48  # periods otherwise
+_TRIED = 4, 48  # periods otherwise, fewest and most
+_EFFORT = 1_000_000  # comparisons that they may take, beyond the fewest
 _WORD = 4  # ops by which a place in the trace is known again
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -97,6 +98,7 @@ def _periods(graph: Graph, args: np.ndarray, ops: np.ndarray, code: np.ndarray) 
     leaf = np.where(graph.code[flat] < 0, flat + 1, 0).astype(np.uint64)
     leaves = np.add.reduceat(leaf * _FACTOR * (leaf + np.uint64(1)), heads)
     found: set[int] = set()
+    tried = min(max(_EFFORT // len(code), _TRIED[0]), _TRIED[1])
     for keys, where in ((words, None), (leaves, np.flatnonzero(leaves))):
         keys = keys if where is None else keys[where]
         order = np.argsort(keys, kind="stable")
@@ -104,7 +106,7 @@ def _periods(graph: Graph, args: np.ndarray, ops: np.ndarray, code: np.ndarray) 
         places = order if where is None else where[order]
         distance = np.diff(places)[again]
         counts = np.bincount(distance[distance <= longest], minlength=1)
-        common = np.argsort(-counts, kind="stable")[:_TRIED]
+        common = np.argsort(-counts, kind="stable")[:tried]
         found |= set(common[counts[common] >= _FEWEST - 1].tolist())
     return sorted(found)
 
