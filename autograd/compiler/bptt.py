@@ -296,6 +296,7 @@ class _PartWriter(Writer):
         results = [operand for _, operand in part.exports]
         results += [operand for _, operand in part.adjoints]
         results += [operand for _, operand in program.gradients if part.steps]
+        self.ends = {operand for operand in results if not isinstance(operand, float)}
         for operand in results:
             if not isinstance(operand, float):
                 self.uses[operand] -= 1  # a line of its own for each of them comes at the end
@@ -353,6 +354,9 @@ class _PartWriter(Writer):
             if len(text) <= _SHORT:
                 self.text[index] = text, ATOM
                 return
+        if index in self.ends and index not in self.names and self.uses[index] == 1:
+            self.text[index] = self._expression(index, each)  # in the line of its target
+            return
         super().line(index, each)
 
     # -- parts -------------------------------------------------------------------------------
@@ -535,7 +539,7 @@ class _PartWriter(Writer):
             old = [""]  # of any other shape
         whole = len(each.shape) == 2 and len(rows) % n == 0 and first % n == 0
         if whole and (np.diff(rows) == 1).all():
-            table = rows.reshape(-1, n)
+            table = rows.reshape(-1, n) if len(rows) > n else rows
             target = self.teller.rows(table, port.wide, adjoint)
             return target, self._shaped(operand, old, [*map(str, table.shape), *batch])
         text = self._shaped(operand, old, [str(len(rows)), *batch])

@@ -21,7 +21,7 @@ import numpy as np
 
 from autograd.compiler import picture
 from autograd.compiler.arguments import Call
-from autograd.compiler.graph import Graph, depth, verify, without_dead_code
+from autograd.compiler.graph import PARAMETER, Graph, depth, verify, without_dead_code
 from autograd.compiler.levels import Levels
 from autograd.compiler.machine import Machine, machine
 from autograd.compiler.normal import joined_maxima, simpler_powers
@@ -37,6 +37,8 @@ _PER_LINE, _PER_NODE, _PER_RUN = 0.8, 0.04, 5.0
 _TINY = 150  # nodes and arguments below which nothing else is tried
 _LINES, _LONG = 3000, 12_000  # most lines of Python, which take 30 µs each to compile
 _DEEP = 1000  # nodes of a level up to which loops are looked for
+_LOOPS = 32, 64  # levels from which they are, for wide steps and for others
+_STEPS = 16, 64  # steps from which a wide step is a program, and one with weights of its own
 _BODY = 4  # ops in a step from which it may be a vector program
 _BLOCKS = 200  # most blocks of a piece of a graph with recurrences
 _MANY = 4000  # nodes from which numba is worth its second
@@ -117,10 +119,11 @@ def _tier(graph: Graph, call: Call, combine: bool) -> Any:
     if not has_batch and size <= _TINY:
         return Straight(graph, own, False, [])
     long = depth(graph)
-    loops = find_loops(graph) if long >= 64 and n <= _DEEP * long else []
+    loops = find_loops(graph) if long >= _LOOPS[0] and n <= _DEEP * long else []
     stepwise = _scan(graph, loops, call, combine)
     if stepwise is not None:
         return stepwise
+    loops = loops if long >= _LOOPS[1] else []
     lines = n - sum(loop.nodes.size - loop.nodes.shape[1] for loop in loops)
     columns, letters = call.origins
     limit = min(400 if has_batch else max(40, n // 8), 150 if loops else n + 40)
@@ -146,7 +149,9 @@ def _scan(graph: Graph, loops: list[Loop], call: Call, combine: bool) -> Scan | 
     found = [
         each
         for loop in loops
-        if loop.nodes.shape[1] >= _BODY and (each := recurrence(graph, loop)) is not None
+        if loop.nodes.shape[1] >= _BODY
+        and len(loop.nodes) >= _STEPS[_has_own(graph, loop)]
+        and (each := recurrence(graph, loop)) is not None
     ]
     if not any(each.nodes.shape[1] >= _BODY for each in found):
         return None
@@ -157,3 +162,11 @@ def _scan(graph: Graph, loops: list[Loop], call: Call, combine: bool) -> Scan | 
         return None
     node_by_node = (graph.n_ops + len(graph.args)) * (_PER_LINE if has_batch else _PER_NODE)
     return made if len(made.lowered.lines) * _PER_LINE < node_by_node else None
+
+
+def _has_own(graph: Graph, loop: Loop) -> bool:
+    """Whether the steps of a loop have parameters of their own, as the layers of a network."""
+    return any(
+        (graph.code[nodes] == PARAMETER).all() and graph.active[nodes].any()
+        for nodes in loop.streams.values()
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd import ops
 from autograd.compiler import kernels, vector
 from autograd.compiler.spelling import ATOM, Dialect, for_arrays, number
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
@@ -180,7 +181,13 @@ class Writer:
             return "B", ATOM
         if kind == vector.MAP:
             assert each.op is not None
-            return self.dialect.call(each.op, [self._arg(arg) for arg in each.args])
+            parts = [self._arg(arg) for arg in each.args]
+            if each.op in (ops.add, ops.subtract):  # beside which a product needs no parentheses
+                parts = [
+                    (text, max(binds, 4)) if self._is_product(arg) else (text, binds)
+                    for arg, (text, binds) in zip(each.args, parts, strict=True)
+                ]
+            return self.dialect.call(each.op, parts)
         if kind == vector.ALONG:
             assert each.op is not None
             if each.op is kernels.largest:
@@ -223,6 +230,11 @@ class Writer:
         self.dialect.names["scatter"] = scatter
         name = self.keep(each.data)
         return f"scatter({self._arg(each.args[0])[0]}, {name}, {each.shape})", ATOM
+
+    def _is_product(self, operand: Operand) -> bool:
+        if isinstance(operand, float):
+            return False
+        return self.program.instructions[operand].kind == vector.CONTRACT
 
     def _contract(self, each: Instruction) -> tuple[str, int]:
         a, b = each.args

@@ -263,6 +263,41 @@ def recurrent(F, P, x, rng):
     return h[0] if not every and n == 1 else loss + F.total(h)
 
 
+def wide_recurrent(F, P, x, rng):
+    """Steps wide enough to be vector programs: cells of several kinds, one or two of them."""
+    n, steps = rng.randint(3, 6), rng.choice([9, 24, 30])
+    kind, every, two = rng.choice(["plain", "residual", "gated"]), rng.random() < 0.5, rng.random()
+    phi, style = rng.choice([F.tanh, F.sigmoid, F.sin, F.relu]), rng.choice(STYLES)
+
+    def matrix(rows, columns):
+        return [[next(P) for _ in range(columns)] for _ in range(rows)]
+
+    def cell(given, state, weights):
+        parameters = iter([w for row in weights for w in row])
+        z = [
+            affine(F, parameters, [*state, *given], style, random.Random(7 + j))
+            for j in range(len(weights))
+        ]
+        if kind == "residual":
+            return [h + 0.1 * phi(a) for h, a in zip(state, z, strict=True)]
+        if kind == "gated":
+            gates = [F.sigmoid(a) for a in z[n:]]
+            return [g * h + (1.0 - g) * phi(a) for g, h, a in zip(gates, state, z[:n], strict=True)]
+        return [phi(a) for a in z]
+
+    rows = n * (1 + (kind == "gated"))
+    first, second = matrix(rows, n + 2), matrix(rows, 2 * n + 1)
+    h = [next(P) if rng.random() < 0.5 else 0.1 * (j + 1) + 0.0 * x[0] for j in range(n)]
+    g, loss, v = list(h), 0.0 * first[0][0], [next(P) for _ in range(n)]
+    for t in range(steps):
+        h = cell([x[t % len(x)] * (0.5 + 0.1 * t)], h, first)
+        if two < 0.3:
+            g = cell(h, g, second)
+        if every:
+            loss = loss + F.square(F.dot(v, g if two < 0.3 else h) - 0.1 * t)
+    return loss + F.total([*h, *g]) + 0.0 * sum(p for row in second for p in row)
+
+
 def tangle(F, P, x, rng):
     some = [next(P) for _ in range(3)]
     nodes = [*x, *some]
@@ -317,7 +352,7 @@ def whole_batch(F, P, x, rng):
 
 KINDS = [
     mlp, towers, tied, penalty, residual, layer_norm, convolution, attention, recurrent, tangle,
-    whole_batch,
+    whole_batch, wide_recurrent,
 ]  # fmt: skip
 
 

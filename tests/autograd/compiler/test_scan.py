@@ -1,5 +1,7 @@
 """Loops whose steps are wide: a step as a vector program, run forwards and then backwards."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -61,9 +63,8 @@ def elman_unit_by_unit(random):
         h = [0.1 * (j + 1) for j in range(STATE)]
         for t in range(STEPS):
             h = [
-                tanh(sum(w * hi for w, hi in zip(W[j], h, strict=True)) + product(U[j : j + 1], x[t])[0])
-                for j in range(STATE)
-            ]  # fmt: skip
+                tanh(product([w], h)[0] + product([u], x[t])[0]) for w, u in zip(W, U, strict=True)
+            ]
         return sum(v * v for v in h) * y[0]
 
     return [W, U], f
@@ -458,3 +459,239 @@ def test_the_source_gives_the_same_when_it_is_run(name, batch):
     assert sum(np.sum(part) for part in parts) == pytest.approx(expected.sum(), rel=1e-9, abs=1e-9)
     assert len(outputs) == len(compiled.built.graph.outputs)
     assert np.isfinite(value).all()
+
+
+def recurrent(steps, size=16, every=True, seed=0):
+    """A model of a recurrent and a linear layer, its loss, and sequences for it."""
+    cell, read = nn.RNNCell(2, size, rng=seed), nn.Linear(size, 1, rng=seed + 1)
+
+    def f(x, y):
+        h, loss = None, 0.0
+        for t in range(steps):
+            h = cell(list(x[t]), h)
+            if every:
+                loss = loss + (read(h)[0] - y[t]) ** 2
+        return loss if every else (read(h)[0] - y[0]) ** 2
+
+    random = np.random.default_rng(seed)
+    return cell, read, f, random.normal(size=(7, steps, 2)), random.normal(size=(7, steps))
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_gradients_are_those_of_pytorch(every):
+    torch = pytest.importorskip("torch")
+    cell, read, f, X, y = recurrent(30, every=every)
+    value, found = compile(f, in_axes=0, reduce="mean").value_and_grad(X, y)
+    theirs, linear = torch.nn.RNN(2, 16, batch_first=True), torch.nn.Linear(16, 1)
+    theirs, linear = theirs.double(), linear.double()
+    ours = [*cell.state_dict().values(), *read.state_dict().values()]
+    leaves = [*theirs.parameters(), *linear.parameters()]
+    for leaf, array in zip(leaves, ours, strict=True):
+        leaf.data.copy_(torch.tensor(array))
+    states, _ = theirs(torch.tensor(X))
+    error = linear(states)[..., 0] - torch.tensor(y)
+    if not every:
+        error = linear(states[:, -1]) - torch.tensor(y[:, :1])
+    loss = (error**2).sum(dim=1).mean()
+    loss.backward()
+    close(value, loss.item())
+    for array, leaf in zip(found.values(), leaves, strict=True):
+        close(array, leaf.grad.numpy())
+
+
+# --- what is made of which graph ---------------------------------------------------------------
+
+
+def test_the_source_reads_like_backpropagation_through_time():
+    _, _, f, X, y = recurrent(30, every=False)
+    program = compile(f, in_axes=0)
+    program.value_and_grad(X, y)
+    lines = [line.split("#")[0].strip() for line in program.source.splitlines()]
+    at = -1
+    for line in (
+        "for t in range(30):",
+        "z1[t] = U1 @ h[t] + W1 @ x[t] + s[:, None]",
+        "h[t + 1] = np.tanh(z1[t])",
+        "z2 = W2 @ h[-1] + b2[:, None]",
+        "dh[-1] += W2.T @ d2",
+        "for t in reversed(range(30)):",
+        "d1 = dh[t + 1] * tanh_slope(z1[t])",
+        "dW1 += d1 @ x[t].T",
+        "dU1 += d1 @ h[t].T",
+        "dh[t] += U1.T @ d1",
+    ):
+        assert line in lines, line
+        assert lines.index(line) > at, line
+        at = lines.index(line)
+
+
+def test_the_number_of_lines_does_not_depend_on_the_number_of_steps():
+    counts = []
+    for steps in (32, 90):
+        _, _, f, X, y = recurrent(steps)
+        program = compile(f, in_axes=0)
+        program.value_and_grad(X, y)
+        assert program.stats["tier"] == "scan"
+        counts.append((program.source.count("\n"), len(program.passes["calls"].splitlines())))
+    assert counts[0] == counts[1]
+    assert counts[0][0] < 45
+
+
+def test_a_loss_of_every_step_is_computed_behind_the_loop():
+    _, _, f, X, y = recurrent(30)
+    program = compile(f, in_axes=0)
+    program.value_and_grad(X, y)
+    loop = program.source.split("for t in range(30):")[1]
+    body = [line for line in loop.splitlines()[1:] if line.startswith("        ")]
+    assert sum("=" in line for line in body[:3]) >= 2
+    assert loop.splitlines()[3].startswith("    W2 = ")
+
+
+def test_what_is_the_same_in_all_steps_is_computed_before_the_loop():
+    _, _, f, X, y = recurrent(30)
+    program = compile(f, in_axes=0)
+    program.value_and_grad(X, y)
+    assert "s = b.sum(axis=0)" in program.source.split("for t in range(30):")[0]
+
+
+def test_scalar_recurrences_are_run_node_by_node():
+    w = Value(0.9, label="w")
+
+    def wave(x):
+        for _ in range(300):
+            x = autograd.sin(w * x + 0.3)
+        return x
+
+    program = compile(wave)
+    program.value_and_grad(0.5)
+    assert program.stats["tier"] == "loops"
+
+
+def test_a_network_of_few_layers_stays_whole():
+    model = nn.MLP(3, [8] * 12 + [1], rng=0)
+    program = compile(lambda x, t: nn.mse(model(x), t), in_axes=0)
+    program.value_and_grad(np.ones((4, 3)), np.ones(4))
+    assert program.stats["tier"] == "vectors"
+
+
+def test_a_program_with_a_loop_can_be_looked_at():
+    _, _, f, X, y = recurrent(30, every=False)
+    program = compile(f, in_axes=0)
+    program.value_and_grad(X, y)
+    assert set(program.passes) == {
+        "trace", "sums of products", "blocks", "instructions", "source", "calls",
+    }  # fmt: skip
+    assert "# 30 steps" in program.passes["calls"]
+    formulas = program.formulas()
+    assert r"{h}_{t+1} &= \tanh\left(z^{(1)}\right)" in formulas
+    assert r"z^{(1)} &= U^{(1)} \, {h}_{t} + W^{(1)} \, {x}_{t} + s" in formulas
+    drawing = program.draw().source
+    assert "cluster" in drawing
+    assert "30 steps" in drawing
+    assert "h[t + 1]" in drawing
+
+
+# --- as other programs -------------------------------------------------------------------------
+
+
+def test_threads_have_arrays_of_their_own():
+    _, _, f, X, y = recurrent(30)
+    program = compile(f, in_axes=0)
+    expected = {n: program.value_and_grad(X[:n], y[:n]) for n in (2, 5, 7)}
+    wrong = []
+
+    def work(n):
+        for _ in range(15):
+            value, found = program.value_and_grad(X[:n], y[:n])
+            same = all(np.array_equal(found[k], expected[n][1][k]) for k in found)
+            if value != expected[n][0] or not same:
+                wrong.append(n)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in (2, 5, 7, 7, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_what_is_returned_is_the_callers_own():
+    _, _, f, X, y = recurrent(30)
+    program = compile(f, in_axes=0, reduce=None)
+    value, found = program.value_and_grad(X, y)
+    kept = value.copy(), {name: array.copy() for name, array in found.items()}
+    program.value_and_grad(2.0 * X, y)
+    np.testing.assert_array_equal(value, kept[0])
+    for name, array in kept[1].items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.usefixtures("always")
+def test_a_large_batch_is_run_in_tiles_and_adds_up(monkeypatch):
+    monkeypatch.setattr("autograd.compiler.scan.STORED", 1)
+    monkeypatch.setattr("autograd.compiler.scan.LEAST", 3)
+    _, _, f, X, y = recurrent(30)
+    for reduce in ("sum", None):
+        program = compile(f, in_axes=0, reduce=reduce)
+        value, found = program.value_and_grad(X, y)
+        parts = [program.value_and_grad(X[i : i + 1], y[i : i + 1]) for i in range(len(X))]
+        if reduce is None:
+            close(value, np.concatenate([part for part, _ in parts]))
+        else:
+            close(value, sum(part for part, _ in parts))
+        for name, array in found.items():
+            close(array, sum(part[name] for _, part in parts))
+
+
+def test_what_is_not_finite_is_computed_by_the_engine():
+    w = [[Value(0.3 * (i - j) + 0.1) for j in range(6)] for i in range(6)]
+
+    def f(x):
+        h = [x[0] + 0.1 * i for i in range(6)]
+        for _ in range(40):
+            h = [autograd.sqrt(autograd.relu(z)) for z in product(w, h)]
+        return sum(h)
+
+    program = compile(f)
+    value, found = program.value_and_grad(np.array([0.5]))
+    rows, expected = eager(f, [leaf for row in w for leaf in row], np.array([0.5]), batch=None)
+    assert program.stats["tier"] == "scan"
+    np.testing.assert_array_equal(value, rows[0, 0])
+    np.testing.assert_array_equal(np.concatenate([np.ravel(g) for g in found.values()]), expected)
+
+
+def test_flat_programs_run_loops_too():
+    _, _, f, X, y = recurrent(30)
+    for reduce in ("sum", "mean"):
+        program = compile(f, in_axes=0, reduce=reduce)
+        flat = program.flat(X, y)
+        for n in (7, 3):
+            value, gradient = flat.value_and_grad(X[:n], y[:n])
+            expected, found = program.value_and_grad(X[:n], y[:n])
+            close(value, expected)
+            close(np.sort(gradient), np.sort(np.concatenate([g.ravel() for g in found.values()])))
+
+
+def test_recurrent_layers_are_trained_by_a_compiled_program():
+    class Forecast(nn.Module):
+        def __init__(self):
+            self.cell, self.read = nn.RNNCell(2, 8, rng=0), nn.Linear(8, 1, rng=1)
+
+        def forward(self, x):
+            h = None
+            for t in range(40):
+                h = self.cell(list(x[2 * t : 2 * t + 2]), h)
+            return self.read(h)
+
+    X = np.random.default_rng(0).normal(size=(20, 80))
+    y = 0.05 * X.sum(axis=1)
+    trained = []
+    for compiled in (True, False):
+        model = Forecast()
+        history = nn.fit(
+            model, "mse", X, y, epochs=2, batch_size=8, rng=0, progress=False, compile=compiled,
+            optimizer=nn.optim.Adam(model.parameters(), lr=0.01),
+        )  # fmt: skip
+        assert history.compiled is compiled
+        trained.append(np.concatenate([array.ravel() for array in model.state_dict().values()]))
+    close(*trained)
