@@ -401,6 +401,93 @@ def recurrence(steps: int) -> dict[str, Step]:
     return found
 
 
+# -- a recurrent network -------------------------------------------------------------------------
+
+
+def bptt(p: list[np.ndarray], X: np.ndarray, y: np.ndarray) -> Any:
+    """Loss and gradients of an Elman network as a textbook writes them; X is steps first."""
+    W, U, b, c, V, v = p
+    hs, bias = [np.zeros((*X.shape[1:-1], len(U)))], b + c
+    for x in X:
+        hs.append(np.tanh(x @ W.T + hs[-1] @ U.T + bias))
+    error = hs[-1] @ V.T + v - y[..., None]
+    count = max(1, y.size)
+    d_out = 2.0 * error / count
+    dW, dU, db = np.zeros_like(W), np.zeros_like(U), np.zeros_like(b)
+    dh = d_out @ V
+    for t in range(len(X) - 1, -1, -1):
+        d = dh * (1.0 - hs[t + 1] ** 2)
+        dW += d.T @ X[t] if d.ndim == 2 else np.outer(d, X[t])
+        dU += d.T @ hs[t] if d.ndim == 2 else np.outer(d, hs[t])
+        db += d.sum(axis=0) if d.ndim == 2 else d
+        dh = d @ U
+    dV = d_out.T @ hs[-1] if d_out.ndim == 2 else np.outer(d_out, hs[-1])
+    return np.mean(error**2), [dW, dU, db, db, dV, d_out.reshape(-1, 1).sum(axis=0)]
+
+
+def sequences(size: int, steps: int, batch: int | None) -> dict[str, Step]:
+    """The contestants for an RNN that forecasts one number from a sequence, which agree."""
+    generator = np.random.default_rng(0)
+    cell, read = nn.RNNCell(8, size, rng=0), nn.Linear(size, 1, rng=1)
+    own = () if batch is None else (batch,)
+    X, y = generator.normal(size=(*own, steps, 8)), generator.normal(size=own)
+
+    def of_sample(x: Any, t: Any) -> Value:
+        h = None
+        for each in x:
+            h = cell(list(each), h)
+        return nn.mse(read(h), [t])
+
+    axes = None if batch is None else 0
+    program = autograd.compile(of_sample, in_axes=axes, reduce="mean")
+    flat = program.flat(X, y)
+    value, gradients = program.value_and_grad(X, y)
+    p = [*cell.state_dict().values(), *read.state_dict().values()]
+    by_step = np.ascontiguousarray(np.moveaxis(X, -2, 0))
+    expected, by_name = bptt(p, by_step, y)
+    agree(value, expected)
+    for found, wanted in zip(gradients.values(), by_name, strict=True):
+        agree(found, wanted)
+    contestants: dict[str, Step] = {
+        OURS: lambda: flat.value_and_grad(X, y),
+        "NumPy by hand": lambda: bptt(p, by_step, y),
+    }
+    if (torch := module("torch")) is not None:
+        torch.set_num_threads(1)
+        leaves = [torch.tensor(each, requires_grad=True) for each in p]
+        inputs, goal = list(torch.tensor(by_step)), torch.tensor(y)
+
+        def in_torch() -> Any:
+            W, U, b, c, V, v = leaves
+            linear = torch.nn.functional.linear
+            h = torch.zeros((*own, size), dtype=torch.float64)
+            for x in inputs:
+                h = torch.tanh(linear(x, W, b) + linear(h, U, c))
+            loss = torch.mean((linear(h, V, v)[..., 0] - goal) ** 2)
+            return loss, torch.autograd.grad(loss, leaves)
+
+        agree(float(in_torch()[0].item()), expected)
+        contestants["PyTorch"] = in_torch
+    if (jax := module("jax")) is not None:
+        jax.config.update("jax_enable_x64", True)
+        jnp = jax.numpy
+
+        def loss(p: Any, X: Any, y: Any) -> Any:
+            W, U, b, c, V, v = p
+
+            def step(h: Any, x: Any) -> Any:
+                return jnp.tanh(x @ W.T + h @ U.T + b + c), None
+
+            h, _ = jax.lax.scan(step, jnp.zeros((*own, size)), X)
+            return jnp.mean((h @ V.T + v - y[..., None]) ** 2)
+
+        compiled = jax.jit(jax.value_and_grad(loss))
+        given = [jnp.asarray(each) for each in p], jnp.asarray(by_step), jnp.asarray(y)
+        agree(float(compiled(*given)[0].item()), expected)
+        contestants["jax.jit"] = lambda: jax.block_until_ready(compiled(*given))
+    return contestants
+
+
 def expression(a: Any, b: Any) -> Any:
     """The example of micrograd's README."""
     c = a + b
@@ -537,6 +624,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (
             "random graph of 100,000 nodes, without numba", partial(irregular, 100_000, False),
             {"eager": 8.0, "CasADi SX": 1 / 8},
+        ),
+        (
+            "RNN of 32 units, 100 steps, batch 64", partial(sequences, 32, 100, 64),
+            {hand: 0.9, torch: 1.5},
+        ),
+        (
+            "RNN of 32 units, 1,000 steps, no batch", partial(sequences, 32, 1000, None),
+            {hand: 1.0, torch: 3.0},
         ),
         ("recurrence of 1,000 steps", partial(recurrence, 1000), {"eager": 10.0, torch: 50.0}),
         ("expression of micrograd's README", small, {"micrograd": 40.0}),
