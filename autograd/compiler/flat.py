@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import nan
 from typing import Any
 
 import numpy as np
@@ -29,13 +28,11 @@ class Flat:
         leaves: Sequence[Value],
         reduce: str | None,
         shapes: list[tuple[bool, int]],
-        outputs: int,
     ):
         self._tier, self._reduce, self._shapes = tier, reduce, shapes
         self._leaves = list(leaves)
         fast = isinstance(tier, Vectors)
         self._fast = fast
-        self._outputs = outputs
         plain = isinstance(tier, Straight) and not tier.has_batch and not shapes
         self._numbers = tier.both if plain else None
         order = np.arange(len(leaves))
@@ -102,16 +99,9 @@ class Flat:
     def run(self, columns: list[np.ndarray], batch: int | None) -> tuple[list[Any], np.ndarray]:
         """The same for arrays of shape (n, batch), or (n,) where there is no batch axis."""
         scale = 1.0 / batch if self._reduce == "mean" and batch else 1.0
-        if batch is None and isinstance(self._tier, Straight):
-            x = [number for column in columns for number in column.tolist()]
-            try:
-                outputs, parts = self._tier.both(self.parameters.tolist(), x)
-            except (ArithmeticError, ValueError):  # as math raises where IEEE 754 has an answer
-                return [nan] * self._outputs, np.full(len(self.parameters), nan)
-            return outputs, np.array(parts, dtype=np.float64)
         if not self._fast:
             outputs, found = self._tier.run(self.parameters, columns, batch, scale, True)
-            if self._reduce is None:
+            if batch is None or self._reduce is None:
                 return outputs, found
             return [float(np.sum(each)) * scale for each in outputs], found
         tier: Vectors = self._tier

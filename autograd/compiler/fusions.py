@@ -8,6 +8,7 @@ from autograd import ops
 from autograd.compiler import vector
 from autograd.compiler.buffers import consecutive
 from autograd.compiler.calls import FROM_VALUE
+from autograd.compiler.graph import distinct
 from autograd.compiler.symbolic import GREATER
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
@@ -263,7 +264,7 @@ class Fusions:
             leaves.sort()
             if all(self.all[leaf].kind == vector.SCATTER and self._alone(leaf) for leaf in leaves):
                 places = np.concatenate([self.all[leaf].data.ravel() for leaf in leaves])
-                if len(np.unique(places)) == len(places):
+                if distinct(places):
                     found[i] = leaves
                     self.skipped |= {*leaves, *inner} - {i}
         return found

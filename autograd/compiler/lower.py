@@ -27,6 +27,7 @@ from autograd.compiler.buffers import (
 )
 from autograd.compiler.calls import FROM_VALUE, IN_STEPS, above_zero, faster_dot
 from autograd.compiler.fusions import Fusions
+from autograd.compiler.graph import distinct
 from autograd.compiler.kernel import Lowered
 from autograd.compiler.memory import Memory
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
@@ -410,7 +411,7 @@ class _Lowering:
 
     def _scatter(self, i: int, each: Instruction) -> None:
         flat = each.data.ravel()
-        if len(np.unique(flat)) == len(flat):
+        if distinct(flat):
             self._put(i, [i])
             return
         x, out = self._value(each.args[0]), self._value(i)
@@ -456,7 +457,7 @@ class _Lowering:
             part = self._value(operand)
             stride = steps_of(index)
             again = bool(self.memory.shared[index].any())
-            twice = len(np.unique(index)) < index.size
+            twice = not distinct(index)
             if stride is not None and not twice:
                 target = self._gradient_view(f"g_{number}", index)
                 self.lines.append(

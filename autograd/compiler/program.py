@@ -178,8 +178,7 @@ class Program:
         call = self._arguments(args)
         compiled = self._compiled(call)
         shapes = [(column.ndim == 2, len(column)) for column in call.columns]
-        n = len(compiled.built.graph.outputs)
-        return Flat(compiled.built.tier, compiled.leaves, self._reduce, shapes, n)
+        return Flat(compiled.built.tier, compiled.leaves, self._reduce, shapes)
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -312,10 +311,7 @@ class Program:
             return [zero] * n, np.zeros(len(parameters)) if gradient else None
         if current().watch is not None:  # detect_anomaly() looks at single nodes
             return self._exactly(compiled, call, scale, gradient)
-        try:
-            outputs, found = compiled.built.run(parameters, call, scale, gradient)
-        except (ArithmeticError, ValueError):  # as math raises where IEEE 754 has an answer
-            return self._exactly(compiled, call, scale, gradient)
+        outputs, found = compiled.built.run(parameters, call, scale, gradient)
         if not _finite(outputs, found):
             return self._exactly(compiled, call, scale, gradient)
         return outputs, found

@@ -76,7 +76,7 @@ class Straight:
     def __init__(self, graph: Graph, batched: np.ndarray, has_batch: bool, loops: list[Loop]):
         if not loops:
             graph = without_repetition(graph)
-        self.batched, self.has_batch = batched, has_batch
+        self.batched, self.has_batch, self.outputs = batched, has_batch, len(graph.outputs)
         self.forward, _ = _Writer(graph, has_batch, loops).function(False)
         self.both, self.text = _Writer(graph, has_batch, loops).function(True)
         self.lines = sum("=" in line for line in self.text.splitlines())
@@ -86,7 +86,24 @@ class Straight:
         self, parameters: np.ndarray, columns: list[np.ndarray], batch: int | None, scale: float,
         gradient: bool,
     ) -> tuple[list[Any], np.ndarray | None]:  # fmt: skip
-        """The outputs, and the gradients of all parameters or None; as in `Vectors`."""
+        """The outputs, and the gradients of all parameters or None; as in `Vectors`.
+
+        They are nan where Python raises an error and IEEE 754 has an answer.
+        """
+        try:
+            return self._run(parameters, columns, batch, scale, gradient)
+        except ArithmeticError:
+            pass
+        except ValueError:  # of math; there is no other
+            if self.has_batch:
+                raise
+        nothing = math.nan if batch is None else np.full(batch, math.nan)
+        return [nothing] * self.outputs, np.full(len(parameters), math.nan)
+
+    def _run(
+        self, parameters: np.ndarray, columns: list[np.ndarray], batch: int | None, scale: float,
+        gradient: bool,
+    ) -> tuple[list[Any], np.ndarray | None]:  # fmt: skip
         p = parameters.tolist()
         if batch is None:
             x: list[Any] = [value for column in columns for value in column.tolist()]

@@ -592,3 +592,13 @@ def test_numbers_added_to_themselves_need_no_engine(monkeypatch):
     u = x * [0.8, 0.9]
     expected = np.maximum(2.0 * u, 0.0).sum(axis=1) + 1.0 / (1.0 + np.exp(-u[:, 1]))
     assert value == pytest.approx(expected.sum())
+
+
+def test_what_goes_wrong_in_a_program_is_not_hidden(monkeypatch):
+    def broken(*args):
+        raise ValueError("broken")
+
+    program = compile(lambda x: (Value(2.0) * x).tanh(), in_axes=0)
+    monkeypatch.setattr("autograd.compiler.rolled.Vectors.once", broken)
+    with pytest.raises(ValueError, match="broken"):  # not computed by the engine instead
+        program.value_and_grad(np.ones(3))
