@@ -7,7 +7,8 @@ which everybody adds who used it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -120,11 +121,12 @@ def write_scan(found: Book, gradient: bool) -> Source:
 
 class _Teller:
     def __init__(self, found: Book, gradient: bool):
-        self.book, self.gradient = found, gradient
+        self.book, self.gradient = replace(found, names=deepcopy(found.names)), gradient
         self.dialect = for_arrays()
         self.writers: list[_PartWriter] = []
         self.nodes: dict[int, np.ndarray] = {}
         self.lines: list[str] = []
+        self.gathered: dict[int, str] = {}  # ports whose rows had to be put in order
 
     def source(self) -> Source:
         """All of it."""
@@ -176,8 +178,11 @@ class _Teller:
         for wide in (False, True):
             here = (code != LITERAL) & (code != PARAMETER)
             here &= self.book.cut.wide[move.nodes] == wide
-            if here.any():
-                found.append((here, move.nodes[here], wide))
+            rows = self.book.cut.row[move.nodes]
+            for _, each in self.book.variables:
+                inside = here & (rows >= each.start) & (rows < each.start + each.size)
+                if each.wide == wide and inside.any():
+                    found.append((inside, move.nodes[inside], wide))
         return found
 
     def _adjoint_of(self, each: Variable, part: Part) -> bool:
@@ -253,6 +258,8 @@ class _Teller:
         """Source for what enters or leaves at step t."""
         if len(port.rows) == 1:
             return self.rows(port.rows[0], port.wide, adjoint)
+        if not adjoint and id(port) in self.gathered:
+            return f"{self.gathered[id(port)]}[t]"
         name, each = self.book.find(port.rows, port.wide)
         name = f"d{name}" if adjoint else name
         n = port.rows.shape[1]
@@ -267,8 +274,15 @@ class _Teller:
             if by == -1:
                 return f"{name}[{first} - t]"
             return f"{name}[{by} * t{f' + {first}' if first else ''}]"
-        shape = f"({each.size}, -1)" if port.wide else f"({each.size})"
-        return f"{name}.reshape{shape}[{self._keep(port.rows - each.start)}[t]]"
+        index = self._keep(port.rows - each.start)
+        flat = name
+        if len(each.shape) > 1:
+            flat = f"{name}.reshape({each.size}{', -1' * port.wide})"
+        if adjoint:
+            return f"{flat}[{index}[t]]"
+        found = self.gathered[id(port)] = self.book.names.new(name)
+        self.lines.append(f"    {found} = {flat}[{index}]")
+        return f"{found}[t]"
 
 
 def _slice(name: str, start: int, stop: int, size: int) -> str:
@@ -351,7 +365,7 @@ class _PartWriter(Writer):
         """Write an instruction down."""
         if each.kind == vector.INPUT and index not in self.names:
             text = self.input(each)
-            if len(text) <= _SHORT:
+            if len(text) <= _SHORT or self.part.steps:
                 self.text[index] = text, ATOM
                 return
         if index in self.ends and index not in self.names and self.uses[index] == 1:
@@ -373,6 +387,8 @@ class _PartWriter(Writer):
                 self._export(port, operand)
             return
         moving = self._moving()
+        for port in part.inputs:
+            teller.at_step(port)
         self._write([i for i in ahead if i not in moving], "")
         self._arrays(carried=False)
         for i, name in self.kept_names.items():

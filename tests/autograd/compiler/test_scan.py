@@ -366,6 +366,100 @@ def a_state_without_a_batch_axis(random):
     return [W, h0], f
 
 
+@case
+def mixed_beginnings(random):
+    W, h0 = weights(random, STATE, STATE), weights(random, 2)
+
+    def f(x, y):
+        h = [h0[0], 0.25, y[3] * 2.0, h0[1]]
+        g = [0.0 * y[0], h0[0], y[1], y[1]]
+        for t in range(STEPS):
+            h = [tanh(z + a * y[t]) for z, a in zip(product(W, h), g, strict=True)]
+            g = [sigmoid(z) for z in product(W, plus(h, g))]
+        return sum(h) + sum(g) * x[0][0]
+
+    return [W, h0], f
+
+
+@case
+def windows_of_the_inputs(random):
+    W, U = weights(random, STATE, STATE), weights(random, STATE, 2 * INPUTS)
+
+    def f(x, y):
+        h = zeros()
+        for t in range(STEPS - 1):
+            h = [tanh(z) for z in plus(product(W, h), product(U, [*x[t + 1], *x[t][::-1]]))]
+        return sum(h) * y[0]
+
+    return [W, U], f
+
+
+@case
+def some_inputs_in_any_order(random):
+    W, U = weights(random, STATE, STATE), weights(random, STATE, INPUTS)
+    order = random.permutation(STEPS).tolist()
+
+    def f(x, y):
+        h, loss = zeros(), 0.0
+        for t in range(STEPS // 2):
+            h = [tanh(z) for z in plus(product(W, h), product(U, x[order[t]]))]
+            loss = loss + h[0] * y[2 * t] - h[1] * y[order[t + 1]]
+        return loss
+
+    return [W, U], f
+
+
+@case
+def outputs_of_a_loop_in_another_order(random):
+    W, U = weights(random, STATE, STATE), weights(random, STATE, STATE)
+    order = random.permutation(STEPS).tolist()
+
+    def f(x, y):
+        h, states = list(y[:STATE]), []
+        for t in range(STEPS):
+            h = [tanh(z + x[t][0]) for z in product(W, h)]
+            states.append(h)
+        g = zeros()
+        for t in range(STEPS):
+            late = states[order[t]]
+            g = [sigmoid(z) for z in plus(product(U, g), [late[1], late[0], late[3], late[2]])]
+        return sum(g)
+
+    return [W, U], f
+
+
+@case
+def frozen_weights(random):
+    W, U = weights(random, STATE, STATE), weights(random, STATE, INPUTS)
+    b = np.array([Value(0.1 * j, requires_grad=j % 2 == 0) for j in range(STATE)], dtype=object)
+    for u in U.ravel():
+        u.requires_grad = False
+
+    def f(x, y):
+        h = zeros()
+        for t in range(STEPS):
+            h = [tanh(z) for z in plus(product(W, h), product(U, x[t], b))]
+        return sum(h) * y[0]
+
+    return [W], f
+
+
+@case
+def a_state_of_matrices(random):
+    A = weights(random, STATE, STATE)
+
+    def f(x, y):
+        S = [[0.1 * (i == j) + 0.0 * y[0] for j in range(3)] for i in range(STATE)]
+        for t in range(STEPS):
+            S = [
+                [tanh(sum(A[i][k] * S[k][j] for k in range(STATE)) + x[t][j]) for j in range(3)]
+                for i in range(STATE)
+            ]
+        return sum(s * s for row in S for s in row)
+
+    return [A], f
+
+
 # --- agreement -------------------------------------------------------------------------------
 
 
