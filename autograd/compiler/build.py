@@ -36,7 +36,7 @@ from autograd.compiler.straight import Straight
 _PER_LINE, _PER_NODE, _PER_RUN = 0.8, 0.04, 5.0
 _TINY = 150  # nodes and arguments below which nothing else is tried
 _LINES, _LONG = 3000, 12_000  # most lines of Python, which take 30 µs each to compile
-_DEEP = 1000  # nodes of a level up to which loops are looked for
+_DEEP = 10_000  # nodes of a level up to which loops are looked for
 _LOOPS = 32, 64  # levels from which they are, for wide steps and for others
 _STEPS = 16, 64  # steps from which a wide step is a program, and one with weights of its own
 _BODY = 4  # ops in a step from which it may be a vector program

@@ -125,12 +125,12 @@ def _checked(graph: Graph, args: np.ndarray, ops: np.ndarray, period: int) -> Lo
     """The loop in ops of that period: of all ways to begin it that which carries least."""
     ways: list[tuple[int, int, int, int]] = []  # steps left out, carried, of how many ops; first op
     shifts = min(period, len(ops) - period * _FEWEST + 1)
-    for shift in range(0, shifts, max(period // _SHORT, 1)):
-        for spare in (0, 1):  # the first step may take its arguments from elsewhere
+    for spare in (0, 1):  # the first step may take its arguments from elsewhere
+        for shift in range(0, 0 if ways else shifts, max(period // _SHORT, 1)):
             first = shift + spare * period
             steps = (len(ops) - first) // period
             if steps >= _FEWEST:
-                nodes = ops[first : first + 4 * period].reshape(-1, period)
+                nodes = ops[first : first + 3 * period].reshape(-1, period)
                 found = _arguments(graph, args, nodes)
                 if found is not None:
                     carried = np.unique(found.source[found.carried])
