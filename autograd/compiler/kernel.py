@@ -41,6 +41,8 @@ class Lowered:
         turned: whether it lies in memory a row per sample.
         setup: what is made once, by name.
         lines: the calls.
+        backward: how many of them are those of the forward pass.
+        written: the names of arrays that they write to and read again.
         results: as of a kernel, by name.
         width: numbers per sample in all buffers.
     """
@@ -51,6 +53,8 @@ class Lowered:
     turned: list[bool]
     setup: list[tuple[str, Callable[[Environment, int], Any]]]
     lines: list[str]
+    backward: int
+    written: frozenset[str]
     results: list[tuple[str, int | None, bool]]
     width: int
     _code: dict[str, Any] = field(default_factory=dict)
@@ -77,7 +81,7 @@ class Lowered:
         with np.errstate(all="ignore"):
             for name, make in self.setup:
                 env[name] = make(env, samples)
-        used = sorted({word for line in self.lines for word in _words(line)} & env.keys())
+        used = sorted({word for line in self.lines for word in words(line)} & env.keys())
         head = f"def run({', '.join(f'{name}={name}' for name in used)}):\n"
         text = head + "".join(f"    {line}\n" for line in self.lines or ["pass"])
         code = self._code.get(text)
@@ -93,12 +97,13 @@ class Lowered:
         return Kernel(env["p"], env["g"], columns, results, env["run"])
 
 
-def _words(line: str) -> set[str]:
-    words, word = set(), ""
+def words(line: str) -> set[str]:
+    """The names in a line, and the numbers."""
+    found, word = set(), ""
     for character in line + " ":
         if character.isalnum() or character == "_":
             word += character
         else:
-            words.add(word)
+            found.add(word)
             word = ""
-    return words
+    return found

@@ -9,6 +9,7 @@ one flat array.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,7 @@ class _Lowering:
         self.setup: list[tuple[str, Callable[[Environment, int], Any]]] = []
         self.lines: list[str] = []
         self.known: set[str] = set()
+        self.written: set[str] = set()
         self.called: dict[str, Any] = {}
         self.loose: dict[str, tuple[int, ...]] = {}  # views that are not whole in memory
 
@@ -60,11 +62,15 @@ class _Lowering:
         """The plan."""
         fused, memory = self.fused, self.memory
         for base, (shape, batch, kind, more) in memory.arrays.items():
-            self.setup.append((f"m{base}", allocation(shape, batch, kind, more)))
+            self._array(f"m{base}", allocation(shape, batch, kind, more))
+        ahead = [i for i in fused.needed if i not in fused.skipped]
+        forward = bisect_left(ahead, self.program.forward)
+        for i in ahead[:forward]:
+            self._step(i)
+        backward = len(self.lines)
         self._gradients_first()
-        for i in fused.needed:
-            if i not in fused.skipped:
-                self._step(i)
+        for i in ahead[forward:]:
+            self._step(i)
         self._gradients_last()
         results: list[tuple[str, int | None, bool]] = []
         for o, where in self.program.outputs:
@@ -80,7 +86,7 @@ class _Lowering:
         width += sum(n for n, own in self.columns if own)
         return Lowered(
             fused.n_parameters, self.columns, memory.extended, memory.turned, self.setup,
-            self.lines, results, width,
+            self.lines, backward, frozenset(self.written), results, width,
         )  # fmt: skip
 
     # -- names -------------------------------------------------------------------------------
@@ -90,6 +96,11 @@ class _Lowering:
             self.known.add(name)
             self.setup.append((name, make))
         return name
+
+    def _array(self, name: str, make: Callable[[Environment, int], Any]) -> str:
+        """An array that lines write to."""
+        self.written.add(name)
+        return self._make(name, make)
 
     def _constant(self, name: str, thing: Any) -> str:
         return self._make(name, lambda env, B: thing)
@@ -198,7 +209,7 @@ class _Lowering:
         if shape is not None and not (len(shape) == 2 and shape[0] == rows):
             whole = f"{name}_c"
             if whole not in self.known:
-                self._make(whole, lambda env, B: np.zeros(shape))
+                self._array(whole, lambda env, B: np.zeros(shape))
                 self.lines.append(f"{whole}[...] = {name}")
             name = whole
         return self._make(f"{name}_r{rows}", lambda env, B: env[name].reshape(rows, -1))
@@ -311,7 +322,7 @@ class _Lowering:
             return
         if i in self.fused.scaled:
             log, factor = self.fused.scaled[i]
-            ratio = self._make(f"r{log}", lambda env, B: np.empty_like(env[f"s{log}"]))
+            ratio = self._array(f"r{log}", lambda env, B: np.empty_like(env[f"s{log}"]))
             self.lines += [
                 f"divide({self._value(factor)}, s{log}, {ratio})",
                 f"multiply(t{log}, {ratio}, {out})",
@@ -390,11 +401,11 @@ class _Lowering:
             return
         if each.op is ops.logsumexp and i in self.fused.softmax.values():
             x, shape, batch = args[0], self.all[each.args[0]].shape, each.batch
-            self._make(f"t{i}", lambda env, B: np.zeros(full_shape(shape, batch, B)))
-            self._make(f"s{i}", lambda env, B: np.zeros(full_shape((1, *shape[1:]), batch, B)))
+            self._array(f"t{i}", lambda env, B: np.zeros(full_shape(shape, batch, B)))
+            self._array(f"s{i}", lambda env, B: np.zeros(full_shape((1, *shape[1:]), batch, B)))
             flat = self._flat(f"t{i}", shape[0])
             ones = self._make(f"t{i}_h", lambda env, B: np.ones((1, shape[0])))
-            top = self._make(f"u{i}", lambda env, B: np.zeros(full_shape(shape[1:], batch, B)))
+            top = self._array(f"u{i}", lambda env, B: np.zeros(full_shape(shape[1:], batch, B)))
             self.lines += [
                 f"max_reduce({x}, 0, None, {top})", f"subtract({x}, {top}, t{i})",
                 f"exp(t{i}, t{i})", f"dot({ones}, {flat}, {self._flat(f's{i}', 1)})",

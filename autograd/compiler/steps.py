@@ -7,7 +7,6 @@ called with change from step to step. A result is computed where others read it,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,12 +16,8 @@ import numpy as np
 from autograd.compiler.buffers import Environment
 from autograd.compiler.calls import FUNCTIONS
 from autograd.compiler.graph import LITERAL, PARAMETER, Graph, runs
-from autograd.compiler.kernel import Kernel
+from autograd.compiler.kernel import Kernel, words
 from autograd.compiler.pieces import Cut, Move, Part, Port
-
-# Names of arrays that lines only read; all others are written to.
-_CONSTANT = re.compile(r"v\d+(_1)?$|[ik]\w*$|g_\w*$|\w+_(1|h)$|\w+_of_\w*$")
-_BACKWARDS = re.compile(r"\b[vg](\d+)")
 
 
 @dataclass(eq=False)
@@ -207,32 +202,18 @@ class _Bound:
 
     def _lines(self) -> tuple[list[str], list[str]]:
         """The lines of the forward pass, and those of the backward pass."""
-        lines, forward = self.part.lowered.lines, self.part.program.forward
-        start = next(
-            (
-                i for i, line in enumerate(lines)
-                if any(int(number) >= forward for number in _BACKWARDS.findall(line))
-            ),
-            len(lines),
-        )  # fmt: skip
-        clear = "g.fill(0.0)"
-        ahead = [line for line in lines[:start] if line != clear]
-        back = [line for line in lines[start:] if line != clear]
-        return ahead, [clear, *back] if clear in lines else back
+        lowered = self.part.lowered
+        return lowered.lines[: lowered.backward], lowered.lines[lowered.backward :]
 
     @staticmethod
     def _roots(env: Environment, lines: list[str]) -> set[int]:
         """The memory that lines look at."""
-        words = {word for line in lines for word in _words(line)}
-        return {id(_root(env[word])) for word in words if isinstance(env.get(word), np.ndarray)}
+        names = {word for line in lines for word in words(line)}
+        return {id(_root(env[name])) for name in names if isinstance(env.get(name), np.ndarray)}
 
     def _memory(self, env: Environment) -> dict[int, str]:
         """The names of the arrays that lines write to."""
-        return {
-            id(env[name]): name
-            for name, _ in self.part.lowered.setup
-            if isinstance(env[name], np.ndarray) and not _CONSTANT.match(name)
-        }
+        return {id(env[name]): name for name in self.part.lowered.written}
 
     # -- arrays ------------------------------------------------------------------------------
 
@@ -422,7 +403,7 @@ class _Moved:
 def _function(lines: list[str], environments: list[Environment]) -> Callable[[], None]:
     """What runs the lines once for each environment."""
     first, other = environments[0], environments[-1]
-    used = sorted({word for line in lines for word in _words(line)} & first.keys())
+    used = sorted({word for line in lines for word in words(line)} & first.keys())
     changing = [name for name in used if first[name] is not other[name]]
     fixed = [name for name in used if name not in changing]
     head = f"def run({', '.join(f'{name}={name}' for name in [*fixed, 'steps'])}):\n"
@@ -459,7 +440,3 @@ def _places(store: np.ndarray, port: Port, steps: int) -> list[np.ndarray] | Non
 
 def _consecutive(rows: np.ndarray) -> bool:
     return bool((np.diff(rows) == 1).all())
-
-
-def _words(line: str) -> list[str]:
-    return re.findall(r"\w+", line)
