@@ -1,117 +1,22 @@
 """The source of a program with recurrences: backpropagation through time, as a textbook has it.
 
-What passes from piece to piece is an array with a name, and an axis of steps first where there
-are steps: ``h[t]`` is what enters step t, ``h[t + 1]`` what it makes. ``dh`` is its adjoint, to
-which everybody adds who used it.
+Whoever used ``h`` adds to its adjoint ``dh``. What backwards looks at again has a place for each
+step; gradients of parameters add up over the steps.
 """
 
 from __future__ import annotations
 
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
-
 import numpy as np
 
 from autograd.compiler import vector
-from autograd.compiler.graph import LITERAL, PARAMETER, Graph
-from autograd.compiler.naming import Names, letter, name_adjoints, name_blocks
-from autograd.compiler.pieces import Cut, Move, Part, Port, Variable
+from autograd.compiler.book import Book, Rows, stretch
+from autograd.compiler.graph import LITERAL, PARAMETER
+from autograd.compiler.pieces import Move, Part, Port, Variable
 from autograd.compiler.source import Source, Writer, finished, places
-from autograd.compiler.spelling import ATOM, for_arrays, number
+from autograd.compiler.spelling import ATOM, number
 from autograd.compiler.vector import Instruction, Operand
 
 _SHORT = 20  # an expression no longer than this needs no line of its own
-
-
-@dataclass(eq=False)
-class Book:
-    """Who is called what.
-
-    Attributes:
-        variables: all of them, with their names.
-        names: those that are taken.
-        order: of a parameter, by its place, its number in the program.
-    """
-
-    graph: Graph
-    cut: Cut
-    variables: list[tuple[str, Variable]]
-    names: Names
-    order: np.ndarray
-    has_batch: bool
-    gradients: dict[tuple[int, int], str] = field(default_factory=dict)  # by part and number
-
-    def find(self, rows: np.ndarray, wide: bool) -> tuple[str, Variable]:
-        """The variable that holds these rows."""
-        low, high = int(rows.min()), int(rows.max())
-        for name, each in self.variables:
-            if each.wide == wide and each.start <= low and high < each.start + each.size:
-                return name, each
-        raise AssertionError("rows of several variables")
-
-
-def book(
-    graph: Graph, cut: Cut, columns: np.ndarray, letters: list[str], own: np.ndarray,
-    order: np.ndarray, has_batch: bool,
-) -> Book:  # fmt: skip
-    """Names for everything, from the labels of the nodes.
-
-    Args:
-        graph: all of it.
-        cut: its pieces.
-        columns: per input the number of the array that it belongs to.
-        letters: per input the name of its argument.
-        own: per input whether it has a batch axis.
-        order: of a parameter, by its place, its number in the program.
-        has_batch: whether there is a batch axis at all.
-    """
-    names = Names()
-    for taken in ("t", "add_at"):
-        names.new(taken)
-    layers: dict[str, str] = {}
-    variables = []
-    for column in np.unique(columns).tolist():
-        rows = np.flatnonzero(columns == column)
-        given = Variable(bool(own[rows[0]]), int(rows[0]), (len(rows),), rows)
-        given.shape = _in_steps(cut, given)
-        variables.append((names.new(letters[rows[0]]), given))
-    for each in cut.variables:
-        label = letter(graph.labels, each.nodes)
-        if each.carried:
-            label = "h" if label in ("", "a", "z") else label
-        variables.append((names.new(label or "s"), each))
-    found = Book(graph, cut, variables, names, order, has_batch)
-    for i, part in enumerate(cut.parts):
-        name_blocks(part.assembled, part.rolled, None, names, layers)
-        program = part.program
-        kept, program.gradients = program.gradients, []  # those of steps add up
-        name_adjoints(program, part.reverse.adjoint_of, names)
-        program.gradients = kept
-        for k, (index, operand) in enumerate(program.gradients):
-            name = next(
-                (
-                    program.names[n] for n, each in enumerate(program.instructions)
-                    if each.kind == vector.PARAMETER and each.data is index and n in program.names
-                ),
-                "p",
-            )  # fmt: skip
-            found.gradients[i, k] = names.new(f"d{name}")
-            if not part.steps and not isinstance(operand, float):
-                program.names.setdefault(operand, found.gradients[i, k])
-    return found
-
-
-def _in_steps(cut: Cut, given: Variable) -> tuple[int, ...]:
-    """The shape of an input: with an axis of steps, if a recurrence takes it step by step."""
-    for part in cut.parts:
-        for port in part.inputs if part.steps else []:
-            n = port.rows.shape[1]
-            low = int(port.rows.min()) - given.start
-            inside = port.wide == given.wide and 0 <= low < given.size
-            whole = not ((port.rows[:, 0] - given.start) % n).any() and given.size % n == 0
-            if inside and len(port.rows) > 1 and whole:
-                return given.size // n, n
-    return given.shape
 
 
 def write_scan(found: Book, gradient: bool) -> Source:
@@ -119,14 +24,12 @@ def write_scan(found: Book, gradient: bool) -> Source:
     return _Teller(found, gradient).source()
 
 
-class _Teller:
+class _Teller(Rows):
     def __init__(self, found: Book, gradient: bool):
-        self.book, self.gradient = replace(found, names=deepcopy(found.names)), gradient
-        self.dialect = for_arrays()
+        super().__init__(found)
+        self.gradient = gradient
         self.writers: list[_PartWriter] = []
         self.nodes: dict[int, np.ndarray] = {}
-        self.lines: list[str] = []
-        self.gathered: dict[int, str] = {}  # ports whose rows had to be put in order
 
     def source(self) -> Source:
         """All of it."""
@@ -136,7 +39,7 @@ class _Teller:
         for name, each in self.book.variables:
             if name in used and each.start < self.book.graph.n_inputs:
                 rows = np.arange(each.start, each.start + each.size).reshape(each.shape)
-                text = places("X" if each.wide else "u", rows, -1, self._keep, each.wide)
+                text = places("X" if each.wide else "u", rows, -1, self.keep, each.wide)
                 self.lines.append(f"    {name} = {text}")
         self.writers = [_PartWriter(self, i, part) for i, part in enumerate(cut.parts)]
         for writer in self.writers:
@@ -196,100 +99,6 @@ class _Teller:
             for port in ports if port.rows.size
         )  # fmt: skip
 
-    def _keep(self, index: np.ndarray) -> str:
-        return self.kept("at", index)
-
-    def kept(self, wish: str, thing: np.ndarray) -> str:
-        """A name for an array that the source needs."""
-        name = self.book.names.numbered(wish)
-        self.dialect.names[name] = thing
-        return name
-
-    # -- rows as expressions -----------------------------------------------------------------
-
-    def rows(self, rows: np.ndarray, wide: bool, adjoint: bool = False) -> str:
-        """Source for rows of a store, in the shape of the index."""
-        name, each = self.book.find(rows, wide)
-        name = f"d{name}" if adjoint else name
-        index = rows - each.start
-        flat = index.ravel()
-        batch = ["-1"] if wide else []
-        if index.shape == each.shape and (flat == np.arange(each.size)).all():
-            return name
-        n = each.shape[-1]
-        if len(each.shape) == 2:
-            for turned in (False, True):
-                table = index.T if turned else index
-                flat = table.ravel()
-                if len(flat) % n or flat[0] % n:
-                    continue
-                blocks = flat.reshape(-1, n)
-                first = int(blocks[0, 0]) // n
-                if (flat == first * n + np.arange(len(flat))).all():
-                    text = _slice(name, first, first + len(blocks), each.shape[0])
-                elif np.array_equal(blocks, np.arange(each.size).reshape(each.shape)[::-1]):
-                    text = f"{name}[::-1]"
-                else:
-                    continue
-                if table.shape == (len(blocks), n):
-                    return (
-                        text if not turned else f"{text}{'.transpose(1, 0, 2)' if wide else '.T'}"
-                    )
-                if not turned and len(blocks) == 1 and table.shape == (n,):
-                    return f"{name}[{first}]" if first != each.shape[0] - 1 else f"{name}[-1]"
-                if not turned:
-                    return f"{text}.reshape({', '.join([*map(str, index.shape), *batch])})"
-            if index.ndim == 1 and len(index) > 1:
-                steps, columns = np.divmod(index, n)
-                if (columns == columns[0]).all() and (np.diff(steps) == 1).all():
-                    part = _slice("", int(steps[0]), int(steps[-1]) + 1, each.shape[0])[1:-1]
-                    return f"{name}[{part or ':'}, {columns[0]}]"
-            return f"{name}.reshape({', '.join([str(each.size), *batch])})[{self._keep(index)}]"
-        if index.shape == ():
-            return f"{name}[{int(index)}]"
-        if (flat == flat[0] + np.arange(len(flat))).all():
-            text = _slice(name, int(flat[0]), int(flat[-1]) + 1, each.size)
-            if index.ndim == 1:
-                return text
-            return f"{text}.reshape({', '.join([*map(str, index.shape), *batch])})"
-        return f"{name}[{self._keep(index)}]"
-
-    def at_step(self, port: Port, adjoint: bool = False) -> str:
-        """Source for what enters or leaves at step t."""
-        if len(port.rows) == 1:
-            return self.rows(port.rows[0], port.wide, adjoint)
-        if not adjoint and id(port) in self.gathered:
-            return f"{self.gathered[id(port)]}[t]"
-        name, each = self.book.find(port.rows, port.wide)
-        name = f"d{name}" if adjoint else name
-        n = port.rows.shape[1]
-        block, rest = np.divmod(port.rows[:, 0] - each.start, n)
-        step = np.diff(block)
-        if len(each.shape) == 2 and each.shape[1] == n and not rest.any() and (
-            step == step[0]
-        ).all():  # fmt: skip
-            first, by = int(block[0]), int(step[0])
-            if by == 1:
-                return f"{name}[t{f' + {first}' if first else ''}]"
-            if by == -1:
-                return f"{name}[{first} - t]"
-            return f"{name}[{by} * t{f' + {first}' if first else ''}]"
-        index = self._keep(port.rows - each.start)
-        flat = name
-        if len(each.shape) > 1:
-            flat = f"{name}.reshape({each.size}{', -1' * port.wide})"
-        if adjoint:
-            return f"{flat}[{index}[t]]"
-        found = self.gathered[id(port)] = self.book.names.new(name)
-        self.lines.append(f"    {found} = {flat}[{index}]")
-        return f"{found}[t]"
-
-
-def _slice(name: str, start: int, stop: int, size: int) -> str:
-    if start == 0 and stop == size:
-        return name
-    return f"{name}[{start or ''}:{stop if stop != size else ''}]"
-
 
 class _PartWriter(Writer):
     """The lines of a piece, forwards and backwards."""
@@ -348,7 +157,7 @@ class _PartWriter(Writer):
                     return f"{text}.reshape({', '.join([*map(str, index.shape), *batch])})"
                 flat = index.ravel()
                 if index.ndim == 1 and (flat == flat[0] + np.arange(len(flat))).all():
-                    return _slice(text, int(flat[0]), int(flat[-1]) + 1, n)
+                    return stretch(text, int(flat[0]), int(flat[-1]) + 1, n)
                 return f"{text}[{self.keep(index)}]"
             start += n
         raise AssertionError("an input that no port has")

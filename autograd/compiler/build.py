@@ -5,7 +5,7 @@ a graph that is         runs as
 ======================  =====================================================
 tiny                    a line of Python per node (straight.py)
 deep and periodic       the same, with loops (periods.py)
-the same, steps wide    vector programs, of a step and of what is around it (recurrence.py, scan.py)
+the same, steps wide    vector programs, of a step and of what is around it (scan.py)
 wide and regular        a vector program (roll.py and after), lowered to NumPy
 anything else           level by level (levels.py); with numba, as instruction arrays for an
                         interpreter (machine.py)

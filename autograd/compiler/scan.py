@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograd.compiler.bptt import book, write_scan
+from autograd.compiler.book import book
+from autograd.compiler.bptt import write_scan
+from autograd.compiler.cut import cut
 from autograd.compiler.graph import PARAMETER, Graph, batched
 from autograd.compiler.periods import Loop
-from autograd.compiler.pieces import Cut, cut
+from autograd.compiler.pieces import Cut
 from autograd.compiler.rolled import Vectors
-from autograd.compiler.steps import Plan
+from autograd.compiler.timeline import Plan
 
 STORED = 2**23  # numbers that all steps of a tile of a batch may take
 LEAST = 64  # samples in a tile
