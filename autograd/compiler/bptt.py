@@ -251,13 +251,25 @@ class _PartWriter(Writer):
         for i in self.needed:
             if part.program.instructions[i].kind == vector.INPUT and i in self.text:
                 names.setdefault(i, self.text[i][0])
-        for port, operand in part.exports if part.steps else []:
-            names[operand] = self.teller.at_step(port)
-        for column, operand in part.adjoints if part.steps else []:
-            names.setdefault(operand, self.teller.at_step(part.inputs[column], adjoint=True))
+        for port, operand in part.exports:
+            if part.steps:
+                names[operand] = self.teller.at_step(port)
+            else:
+                target, _ = self._whole(port, operand, adjoint=False)
+                names.setdefault(operand, target.removesuffix("[:]"))
+        for column, operand in part.adjoints:
+            port = part.inputs[column]
+            if part.steps:
+                names.setdefault(operand, self.teller.at_step(port, adjoint=True))
+            else:
+                target, _ = self._whole(port, operand, adjoint=True)
+                names.setdefault(operand, target.removesuffix("[:]"))
+            part.grown.add(operand)
         for k, (_, operand) in enumerate(part.program.gradients):
             if not isinstance(operand, float):
                 names.setdefault(operand, self.teller.book.gradients[self.place, k])
+                if part.steps:
+                    part.grown.add(operand)
 
     def _write(self, indices: list[int], indent: str) -> None:
         """Lines for these instructions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from autograd.compiler import vector
@@ -19,9 +20,9 @@ _CUT = r"\vdots"
 def formulas(graph: Graph, tier: Any) -> str:
     """The program as LaTeX: an ``aligned`` block with a line per step."""
     if isinstance(tier, Scan):
-        lines = [
-            line for part in tier.cut.parts for line in _Matrices(part.program).lines()
-        ]  # fmt: skip
+        halves = [_Matrices(part.program, part.grown).halves() for part in tier.cut.parts]
+        lines = [line for ahead, _ in halves for line in ahead]
+        lines += [line for _, back in halves[::-1] for line in back]
     elif isinstance(tier, Vectors):
         lines = _Matrices(tier.program).lines()
     else:
@@ -85,8 +86,8 @@ def _named(symbol: str) -> _Atom:
 class _Matrices:
     """The formulas of a vector program: matrices by their names, ⊙ element by element."""
 
-    def __init__(self, program: VectorProgram):
-        self.program = program
+    def __init__(self, program: VectorProgram, grown: Collection[int] = ()):
+        self.program, self.grown = program, grown  # what is added to, step by step
         self.text: dict[int, _Atom] = {}
         self.uses: dict[int, int] = {}
         for each in program.instructions:
@@ -98,7 +99,12 @@ class _Matrices:
 
     def lines(self) -> list[str]:
         """A line per named step."""
-        found = []
+        ahead, back = self.halves()
+        return ahead + back
+
+    def halves(self) -> tuple[list[str], list[str]]:
+        """The lines of the forward pass, and those of the backward pass."""
+        halves: tuple[list[str], list[str]] = ([], [])
         for number, each in enumerate(self.program.instructions):
             formula = self._formula(each)
             name = self.program.names.get(number)
@@ -113,16 +119,19 @@ class _Matrices:
             if not self.uses.get(number) and not name:
                 continue
             symbol = self._name(name) if name else f"v_{{{number}}}"
-            found.append(f"{symbol} &= {formula.text}")
+            sign = r"\mathrel{+}=" if number in self.grown else "="
+            found = halves[number >= self.program.forward]
+            found.append(f"{symbol} &{sign} {formula.text}")
             self.text[number] = _named(symbol)
-        return found
+        return halves
 
     @staticmethod
     def _name(name: str) -> str:
         """z1 as z⁽¹⁾, d1 as δ⁽¹⁾, dW1 as ∂L/∂W⁽¹⁾; a second y, y_2, as y₂; h[t + 1] as hₜ₊₁."""
         name = re.sub(r"\.(reshape|transpose)\(.*?\)|\.T\b", "", name)
         if indexed := re.fullmatch(r"(\w+)\[([^\]]*)\]", name):
-            below = f"_{{{indexed[2].replace(' ', '')}}}"
+            place = "T" if indexed[2] == "-1" else indexed[2].replace(" ", "")
+            below = f"_{{{place}}}"
             if re.fullmatch(r"d[A-Za-z]\w*", indexed[1]):
                 inner = _Matrices._name(indexed[1][1:])
                 return rf"\frac{{\partial L}}{{\partial {{{inner}}}{below}}}"

@@ -92,6 +92,7 @@ class Part:
         adjoints: (column of inputs, its adjoint), the next results.
         outputs: (operand, element) of the outputs of the whole graph, the results behind them.
         moves: what is done first.
+        grown: instructions that are added up over the steps.
     """
 
     steps: int
@@ -106,6 +107,7 @@ class Part:
     outputs: list[tuple[Operand, int]]
     lowered: Lowered = field(init=False)
     moves: list[Move] = field(default_factory=list)
+    grown: set[int] = field(default_factory=set)
     summed: list[tuple[np.ndarray, int, int | None]] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
 

@@ -21,7 +21,7 @@ from autograd.compiler.rolled import Vectors
 from autograd.compiler.timeline import Plan
 
 STORED = 2**23  # numbers that all steps of a tile of a batch may take
-LEAST = 64  # samples in a tile
+LEAST = 16  # samples in a tile
 
 
 @dataclass(eq=False)

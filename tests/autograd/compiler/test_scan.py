@@ -678,6 +678,12 @@ def test_a_program_with_a_loop_can_be_looked_at():
     assert "# 30 steps" in program.passes["calls"]
     formulas = program.formulas()
     assert r"{h}_{t+1} &= \tanh\left(z^{(1)}\right)" in formulas
+    assert r"z^{(2)} &= W^{(2)} \, {h}_{T} + b^{(2)}" in formulas
+    assert (
+        r"\frac{\partial L}{\partial {h}_{t}} &\mathrel{+}= {U^{(1)}}^\top \, \delta^{(1)}"
+        in formulas
+    )
+    assert formulas.index(r"L &=") < formulas.index(r"\delta^{(1)} &=")
     assert r"z^{(1)} &= U^{(1)} \, {h}_{t} + W^{(1)} \, {x}_{t} + s" in formulas
     drawing = program.draw().source
     assert "cluster" in drawing
