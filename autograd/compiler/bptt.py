@@ -215,7 +215,9 @@ class _PartWriter(Writer):
         """Write the backward pass; the names of the gradients."""
         teller, part = self.teller, self.part
         back = [i for i in self.needed if i >= part.program.forward]
-        names = []
+        names: list[str] = []
+        if not part.adjoints and not part.program.gradients:
+            return names
         if not part.steps:
             self._write(back, "")
             names += [self.result(operand) for _, operand in part.program.gradients]

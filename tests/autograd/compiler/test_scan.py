@@ -795,3 +795,37 @@ def test_recurrent_layers_are_trained_by_a_compiled_program():
         assert history.compiled is compiled
         trained.append(np.concatenate([array.ravel() for array in model.state_dict().values()]))
     close(*trained)
+
+
+def test_a_loop_without_parameters_has_no_backward_pass():
+    def f(x):
+        h = list(x)
+        for _ in range(40):
+            h = [tanh(sum(0.1 * (i - j) * a for i, a in enumerate(h))) for j in range(5)]
+        return sum(h)
+
+    program = compile(f, in_axes=0)
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    value, found = program.value_and_grad(x)
+    assert program.stats["tier"] == "scan"
+    assert found == {}
+    assert "reversed" not in program.source
+    close(value, sum(f(list(map(Value, row))).data for row in x.tolist()))
+
+
+def test_a_recurrence_that_reaches_two_steps_back_is_unrolled():
+    W = weights(np.random.default_rng(0), 5, 5)
+
+    def f(x):
+        a, b = list(x), list(x)
+        for _ in range(40):
+            a, b = [tanh(z + 0.1 * c) for z, c in zip(product(W, a), b, strict=True)], a
+        return sum(a)
+
+    program = compile(f)
+    x = np.random.default_rng(1).normal(size=5)
+    value, found = program.value_and_grad(x)
+    rows, expected = eager(f, list(W.ravel()), x, batch=None)
+    assert program.stats["tier"] != "scan"
+    close(value, rows[0, 0])
+    close(in_order(program, found, list(W.ravel())), expected)
