@@ -8,7 +8,7 @@ the first one, then what each one makes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from autograd.compiler.adjoint import Reverse
 from autograd.compiler.assemble import Assembled
 from autograd.compiler.kernel import Lowered
 from autograd.compiler.lower import lower
+from autograd.compiler.periods import STREAM
 from autograd.compiler.roll import Rolled
-from autograd.compiler.vector import Operand, VectorProgram
+from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
 
 @dataclass(eq=False)
@@ -110,12 +111,15 @@ class Part:
     grown: set[int] = field(default_factory=set)
     summed: list[tuple[np.ndarray, int, int | None]] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
+    ahead: list[tuple[np.ndarray, Port]] = field(default_factory=list)
 
     def lower(self, combine: bool, has_batch: bool) -> None:
         """Make the plan, when the program has been named and written down.
 
         Without a batch axis, gradients Σ d xᵀ over the steps are one product of matrices behind
         the loop: ``summed`` has (places, d, x) of those, and ``kept`` are all these d and x.
+        Products U x with what enters from outside are one before it: ``ahead`` has (places, port
+        of x) of those, whose results are the columns behind all others.
         """
         self.program.outputs = list(self.outputs)
         if combine:
@@ -134,7 +138,26 @@ class Part:
         ]
         columns = [(port.rows.shape[1], port.wide) for port in self.inputs]
         columns += [(port.rows.shape[1], port.wide) for port, _ in self.exports if port.active]
-        self.lowered = lower(self.program, len(self.places), columns)
+        instructions = list(self.program.instructions)
+        for number, product in enumerate(instructions if self.steps and not has_batch else []):
+            found = self._ahead(product)
+            if found is not None:
+                self.ahead.append(found)
+                (n,) = product.shape
+                rows = sum(size for size, _ in columns) + np.arange(n)
+                instructions[number] = Instruction(vector.INPUT, (), (n,), 0, None, rows)
+                columns.append((n, False))
+        program = replace(self.program, instructions=instructions)
+        self.lowered = lower(program, len(self.places), columns)
+
+    def _ahead(self, each: Instruction) -> tuple[np.ndarray, Port] | None:
+        """(places, port) of a product of parameters with what enters, step by step."""
+        if each.kind != vector.CONTRACT or each.data != "nn" or len(each.shape) != 1:
+            return None
+        left, port = self.program.instructions[each.args[0]], self.port_of(each.args[1])
+        if left.kind != vector.PARAMETER or port is None or port.kind != STREAM:
+            return None
+        return (left.data, port) if (np.diff(port.rows.ravel()) == 1).all() else None
 
     @property
     def n_results(self) -> int:

@@ -144,6 +144,8 @@ class _Bound:
         self.total = np.zeros(len(self.index))
         self.moves = [_Moved(move, kernel) for move in part.moves]
         self.ports = [*part.inputs, *(port for port, _ in part.exports if port.active)]
+        self.tables = [np.ones((part.steps, len(index) + 1)) for index, _ in part.ahead]
+        self.taken = [_stretch(kernel.values[0], port.rows.ravel()) for _, port in part.ahead]
         ahead, back = self._lines()
         self.given: dict[str, list[np.ndarray]] = {}  # memory that lies elsewhere, step by step
         first = self._environment(0, None, set())
@@ -154,7 +156,8 @@ class _Bound:
         sums, more = self._sums(first, memory)
         first = self._environment(0, None, set())
         roots = {id(_root(first[name])) for name in own | self.given.keys()}
-        roots |= {id(_root(first[f"x{i}"])) for i in range(len(self.ports))}
+        columns = range(len(self.ports) + len(self.tables))
+        roots |= {id(_root(first[f"x{i}"])) for i in columns}
         roots |= {id(each) for each in (*kernel.values, *kernel.adjoints)}
         environments = [first]
         environments += [self._environment(t, first, roots) for t in range(1, max(part.steps, 1))]
@@ -186,6 +189,8 @@ class _Bound:
         self.first_p[:] = self.kernel.p[self.index]
         for move in self.moves:
             move.forward()
+        for table, x, (index, _) in zip(self.tables, self.taken, self.part.ahead, strict=True):
+            table[:, :-1] = np.dot(x.reshape(len(table), -1), self.first_p[index].T)
         self._forward()
 
     def backward(self) -> None:
@@ -235,6 +240,8 @@ class _Bound:
                 n = len(rows)
                 base = np.ones((n + more, self.samples) if port.wide else n + more)
                 env[f"x{i}"], env[f"x{i}_1"] = base[:n], base
+        for i, table in enumerate(self.tables, len(self.ports)):
+            env[f"x{i}"], env[f"x{i}_1"] = table[t, :-1], table[t]
         with np.errstate(all="ignore"):
             for name, make in lowered.setup:
                 if name in self.given:
