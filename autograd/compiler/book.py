@@ -26,6 +26,7 @@ class Book:
         variables: all of them, with their names.
         names: those that are taken.
         order: of a parameter, by its place, its number in the program.
+        size: how many parameters the program has.
     """
 
     graph: Graph
@@ -33,6 +34,7 @@ class Book:
     variables: list[tuple[str, Variable]]
     names: Names
     order: np.ndarray
+    size: int
     has_batch: bool
     gradients: dict[tuple[int, int], str] = field(default_factory=dict)  # by part and number
 
@@ -44,10 +46,26 @@ class Book:
                 return name, each
         raise AssertionError("rows of several variables")
 
+    @property
+    def complete(self) -> bool:
+        """Whether whatever enters or leaves a piece has a name: is in one variable alone."""
+        ports = [port for part in self.cut.parts for port in part.inputs]
+        ports += [port for part in self.cut.parts for port, _ in part.exports]
+        return all(
+            any(
+                each.wide == port.wide
+                and each.start <= port.rows.min()
+                and port.rows.max() < each.start + each.size
+                for _, each in self.variables
+            )
+            for port in ports
+            if port.rows.size
+        )
+
 
 def book(
     graph: Graph, cut: Cut, columns: np.ndarray, letters: list[str], own: np.ndarray,
-    order: np.ndarray, has_batch: bool,
+    order: np.ndarray, size: int, has_batch: bool,
 ) -> Book:  # fmt: skip
     """Names for everything, from the labels of the nodes.
 
@@ -58,6 +76,7 @@ def book(
         letters: per input the name of its argument.
         own: per input whether it has a batch axis.
         order: of a parameter, by its place, its number in the program.
+        size: how many parameters the program has.
         has_batch: whether there is a batch axis at all.
     """
     names = Names()
@@ -75,7 +94,7 @@ def book(
         if each.carried:
             label = "h" if label in ("", "a", "z") else label
         variables.append((names.new(label or "s"), each))
-    found = Book(graph, cut, variables, names, order, has_batch)
+    found = Book(graph, cut, variables, names, order, size, has_batch)
     for i, part in enumerate(cut.parts):
         name_blocks(part.assembled, part.rolled, None, names, layers)
         program = part.program

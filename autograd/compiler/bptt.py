@@ -134,7 +134,7 @@ class _PartWriter(Writer):
     def parameter(self, each: Instruction) -> str:
         """Source of parameters, by their numbers in the whole program."""
         order = self.teller.book.order
-        return places("p", order[self.part.places[each.data]], len(order), self.keep)
+        return places("p", order[self.part.places[each.data]], self.teller.book.size, self.keep)
 
     def input(self, each: Instruction) -> str:
         """Source of what enters, or of a cotangent."""
@@ -421,7 +421,7 @@ class _PartWriter(Writer):
             elif which is parameter:
                 order = teller.book.order
                 found = order[graph.place[nodes]].reshape(shape)
-                text = places("p", found, len(order), self.keep) + up
+                text = places("p", found, teller.book.size, self.keep) + up
             else:
                 wide = bool(cut.wide[nodes[0]])
                 text = teller.rows(cut.row[nodes].reshape(shape), wide)

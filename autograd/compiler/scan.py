@@ -92,7 +92,9 @@ def scan(
     places = every[np.sort(first)]
     order = np.zeros(graph.n_parameters, dtype=np.int64)
     order[places] = np.arange(len(places))
-    named = book(graph, found, columns, letters, inputs, order, has_batch)
+    named = book(graph, found, columns, letters, inputs, order, len(places), has_batch)
+    if not named.complete:
+        return None
     forward, both = write_scan(named, False), write_scan(named, True)
     for part in found.parts:
         part.lower(combine, has_batch)
