@@ -298,6 +298,47 @@ def wide_recurrent(F, P, x, rng):
     return loss + F.total([*h, *g]) + 0.0 * sum(p for row in second for p in row)
 
 
+def tangled_recurrence(F, P, x, rng):
+    """Steps of any form: the same random ops again and again, perhaps one loop behind another."""
+
+    def cell(seed, state, given):
+        same = random.Random(seed)
+        nodes, made = [*state, *given], []
+        for _ in range(same.randint(2, 9)):
+            a, b = same.choice([*nodes, *made, *made]), same.choice([*nodes, *made, *made])
+            kind = same.randrange(12)
+            node = [
+                lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - b,
+                lambda a, b: F.tanh(a), lambda a, b: F.sin(a * b), lambda a, b: F.sigmoid(a),
+                lambda a, b: F.relu(a + b), lambda a, b: 0.5 * a - b, lambda a, b: F.square(a),
+                lambda a, b: F.dot([a, b], [b, a]), lambda a, b: F.logsumexp([a, b]),
+                lambda a, b: a / (2.0 + b * b),
+            ][kind](a, b)  # fmt: skip
+            made.append(F.tanh(node) if kind in (1, 8, 9) else 0.5 * node)  # no chaos
+        last = (made * len(state))[-len(state) :]
+        return [same.choice([F.tanh, F.sin])(each) for each in last], made[0]
+
+    steps, size = rng.randint(8, 20), rng.randint(1, 3)
+    first, second, use, ends = rng.random(), rng.random(), rng.random(), rng.randrange(4)
+    fixed, own = [next(P) for _ in range(rng.randint(1, 3))], [next(P) for _ in range(steps)]
+    h = [fixed[0] * 0.5 if rng.random() < 0.5 else x[i % len(x)] * 1.0 for i in range(size)]
+    outs, loss = [], 0.0 * sum(own) + 0.0 * sum(fixed)
+    for t in range(steps):
+        given = [x[t % len(x)] * (1.0 + 0.1 * t), *([own[t]] if use < 0.4 else [])]
+        h, inner = cell(first, h, [*given, *fixed])
+        outs.append(inner if ends == 3 else h[0])
+    if use > 0.6:
+        g = [fixed[0] * 1.0]
+        for each in outs:
+            g, _ = cell(second, g, [each, *fixed])
+        loss = loss + g[0]
+    if ends == 1:
+        loss = loss + outs[steps // 2] * fixed[0] + outs[2]
+    if ends > 1:
+        loss = loss + F.total(outs)
+    return loss + F.total(h)
+
+
 def tangle(F, P, x, rng):
     some = [next(P) for _ in range(3)]
     nodes = [*x, *some]
@@ -352,7 +393,7 @@ def whole_batch(F, P, x, rng):
 
 KINDS = [
     mlp, towers, tied, penalty, residual, layer_norm, convolution, attention, recurrent, tangle,
-    whole_batch, wide_recurrent,
+    whole_batch, wide_recurrent, tangled_recurrence,
 ]  # fmt: skip
 
 
