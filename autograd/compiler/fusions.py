@@ -10,6 +10,7 @@ from autograd.compiler.buffers import consecutive
 from autograd.compiler.calls import FROM_VALUE
 from autograd.compiler.graph import distinct
 from autograd.compiler.symbolic import GREATER
+from autograd.compiler.trace import detach
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
 
@@ -26,7 +27,7 @@ class Fusions:
             product, and the places of (W b) among the parameters.
         joint: gradients of W and b as one product: of that of W the adjoint d, x, and the places.
         done: gradients that such a product gives.
-        squares: squares that are only summed up, all of them: the row times itself.
+        inner: sums of all products of two arrays, element by element: the two.
         softmax: quotients eˣ / Σ eˣ whose parts a logsumexp knows: the logsumexp.
         scaled: products of such a quotient with one number per sample: the logsumexp, the number.
         pieces: sums of scattered arrays that do not overlap: the scatters.
@@ -50,7 +51,7 @@ class Fusions:
         self.done: set[int] = set()
         self._find_affine()
         self._find_joint()
-        self.squares = self._squares()
+        self.inner = self._inner()
         self.softmax = self._softmax()
         self.scaled = self._scaled()
         self.pieces = self._pieces()
@@ -177,31 +178,35 @@ class Fusions:
             self.skipped.add(part)
             part = self.all[part].args[0]
 
-    def _squares(self) -> set[int]:
-        """Squares that are only summed up, all of them: a product of the row with itself."""
-        found = set()
+    def _inner(self) -> dict[int, tuple[int, int]]:
+        found: dict[int, tuple[int, int]] = {}
         for i in self.needed:
             each = self.all[i]
-            if each.kind != vector.SUM or i in self.static:
+            if each.kind != vector.SUM or int(np.prod(each.shape)) != 1 or each.batch:
                 continue
-            x = each.args[0]
-            source = self.all[x]
-            axes, batch = each.data
-            every = len(axes) + batch == len(source.shape) + (source.batch > 0)
-            if int(np.prod(each.shape)) == 1 and each.batch == 0 and source.kind == vector.MAP:
-                rest = [n for axis, n in enumerate(source.shape) if axis not in axes]
-                every = every or (all(n == 1 for n in rest) and batch == (source.batch > 0))
-                if (
-                    source.op is ops.square
-                    and every
-                    and self.users[x] == [i]
-                    and x not in self.results
-                ):
-                    inner = self.all[source.args[0]]
-                    if (inner.shape, inner.batch) == (source.shape, source.batch):
-                        found.add(x)
-                        self.skipped.add(x)
+            way = [i]  # of sums that only the next one reads: together they leave out nothing
+            while self.all[way[-1]].kind == vector.SUM and self._alone(self.all[way[-1]].args[0]):
+                way.append(self.all[way[-1]].args[0])
+            product = self.all[way[-1]]
+            if product.op not in (ops.square, ops.multiply) or not self.static.isdisjoint(way):
+                continue
+            factors = [arg for arg in product.args if not isinstance(arg, float)]
+            same = all(
+                (self.all[arg].shape, self.all[arg].batch) == (product.shape, product.batch)
+                and self._whole(arg)
+                for arg in factors
+            )
+            if same and len(factors) == len(product.args):
+                found[i] = factors[0], factors[-1]
+                self.skipped |= set(way[1:])
         return found
+
+    def _whole(self, i: int) -> bool:
+        """Whether an array is one stretch of memory."""
+        each = self.all[i]
+        if each.kind == vector.LIFT or each.op is detach:
+            return not each.references or self._whole(each.args[0])
+        return each.kind != vector.FILL and (each.kind != vector.ACCESS or consecutive(each.data))
 
     def _softmax(self) -> dict[int, int]:
         """Quotients exp(x - y) / Σ exp(x - y) with y = logsumexp(x), whose parts are known."""
@@ -290,9 +295,9 @@ class Fusions:
             return [self.softmax[i]]
         if i in self.pieces:
             return [arg for leaf in self.pieces[i] for arg in self.all[leaf].references]
+        if i in self.inner:
+            return list(self.inner[i])
         reads = list(self.all[i].references)
-        if reads and reads[0] in self.squares:
-            reads = list(self.all[reads[0]].references)
         each = self.all[i]
         if each.op is not None and each.op.name in FROM_VALUE and each.kind == vector.MAP:
             y = self.value_of(each)

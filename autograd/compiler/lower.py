@@ -367,9 +367,9 @@ class _Lowering:
         source = self.all[each.args[0]]
         axes, batch = each.data
         out = self._value(i)
-        if each.args[0] in self.fused.squares:
-            y = self._flat(self._value(source.args[0]), 1)
-            self._dot(y, self._transposed(y), self._flat(out, 1))
+        if i in self.fused.inner:
+            a, b = (self._flat(self._value(arg), 1) for arg in self.fused.inner[i])
+            self._dot(a, self._transposed(b), self._flat(out, 1))
             return
         x = self._value(each.args[0])
         rank = len(source.shape) + (source.batch > 0)

@@ -341,3 +341,27 @@ def test_a_long_sum_makes_no_deep_graph():
         return s
 
     assert shape(recurrence) == (198, 99)
+
+
+@pytest.mark.parametrize("batch", [None, 6])
+def test_a_sum_of_products_is_one_product_also_of_what_lies_apart(batch):
+    weights = [Value(0.01 * i + 0.1, f"w[{i}]") for i in range(60)]
+
+    def f(x):
+        z = [autograd.tanh(w * x[0] + 0.3 * w * x[1]) for w in weights]
+        return autograd.sum([a * b for a, b in zip(z, z[::-1], strict=True)]) + autograd.sum(
+            [each * each for each in z[::2]]
+        )
+
+    program = compile(f, in_axes=None if batch is None else 0, reduce="sum")
+    for seed in (0, 1):  # arrays of the first run must not be looked at in the second
+        X = np.random.default_rng(seed).normal(size=2 if batch is None else (batch, 2))
+        value, gradients = program.value_and_grad(X)
+        for w in weights:
+            w.zero_grad()
+        results = [f(row) for row in np.atleast_2d(X).tolist()]
+        for result in results:
+            result.backward()
+        assert value == pytest.approx(sum(result.data for result in results), rel=1e-12)
+        found = np.concatenate([np.ravel(each) for each in gradients.values()])
+        np.testing.assert_allclose(found, [w.grad for w in weights], rtol=1e-12)
