@@ -553,7 +553,9 @@ def plot(results: dict[tuple[str, int], dict[str, float]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     names = sorted({name for name, _ in results})
-    figure, axes = plt.subplots(1, len(names), figsize=(4.6 * len(names), 4.0), sharey=False)
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(4.6 * len(names), 4.4), layout="constrained"
+    )
     for axis, name in zip(np.atleast_1d(axes), names, strict=True):
         batches = sorted(batch for other, batch in results if other == name)
         for contestant in dict.fromkeys(c for b in batches for c in results[name, b]):
@@ -568,8 +570,8 @@ def plot(results: dict[tuple[str, int], dict[str, float]], path: Path) -> None:
         axis.set_xlabel("samples in a batch")
         axis.grid(True, which="both", alpha=0.25)
     np.atleast_1d(axes)[0].set_ylabel("µs for loss and all gradients")
-    np.atleast_1d(axes)[0].legend(fontsize=8)
-    figure.tight_layout()
+    lines, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
     figure.savefig(path, dpi=110)
 
 
