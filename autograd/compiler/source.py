@@ -12,6 +12,7 @@ import numpy as np
 from autograd import ops
 from autograd.compiler import kernels, vector
 from autograd.compiler.spelling import ATOM, Dialect, for_arrays, number
+from autograd.compiler.trace import detach
 from autograd.compiler.vector import Instruction, Operand, VectorProgram
 
 _LONG = 72  # an expression longer than this gets a line of its own
@@ -182,6 +183,8 @@ class Writer:
         if kind == vector.MAP:
             assert each.op is not None
             parts = [self._arg(arg) for arg in each.args]
+            if each.op is detach:  # which matters to gradients alone
+                return parts[0]
             if each.op in (ops.add, ops.subtract):  # beside which a product needs no parentheses
                 parts = [
                     (text, max(binds, 4)) if self._is_product(arg) else (text, binds)
@@ -297,6 +300,11 @@ def places(
             return f"{name}[{start}:{int(flat[-1]) + 1}:{step}]"
     if len(flat) <= 8 and index.ndim == 1:
         return f"{name}[{flat.tolist()}]"
+    turned = index.T.ravel() if index.ndim == 2 and batched else flat[:0]
+    if len(turned) and (turned == turned[0] + np.arange(len(turned))).all():
+        rows, columns = index.shape
+        text = f"{name}[{turned[0]}:{turned[0] + len(turned)}]"
+        return f"{text}.reshape({columns}, {rows}, -1).transpose(1, 0, 2)"
     return f"{name}[{keep(index)}]"
 
 
@@ -336,7 +344,7 @@ def access(
             ):
                 if len(grid) < shape[0]:
                     text += f"[{start // shape[1]}:{start // shape[1] + len(grid)}]"
-                return f"{text}.swapaxes(0, 1)" if turned else text
+                return f"{text}.transpose(1, 0, 2)" if turned else text
         whole_row = index.ndim == 1 and np.array_equal(column, np.arange(shape[1]))
         if whole_row and (row == row[0]).all():
             return f"{text}[{row[0]}]"
