@@ -127,20 +127,14 @@ class Reverse:
             self._map(number, y, d)
         elif y.kind == vector.ALONG:
             self._along(number, y, d)
-        elif y.kind == vector.CONTRACT:
+        elif y.kind in (vector.CONTRACT, vector.PRODUCT):
             a, b = y.args
             d = builder.fill(d, y.shape, y.batch)
+            times = builder.contract if y.kind == vector.CONTRACT else builder.product
             if self.flows[a]:
-                self._add(a, builder.contract("nt", d, b))
+                self._add(a, times("nt", d, b))
             if self.flows[b]:
-                self._add(b, builder.contract("tn", a, d))
-        elif y.kind == vector.PRODUCT:
-            a, b = y.args
-            d = builder.fill(d, y.shape, y.batch)
-            if self.flows[a]:
-                self._add(a, builder.product("nt", d, b))
-            if self.flows[b]:
-                self._add(b, builder.product("tn", a, d))
+                self._add(b, times("tn", a, d))
         elif y.kind == vector.SUM:
             axes, batch = y.data
             source = builder[y.args[0]]

@@ -94,6 +94,7 @@ class Part:
         outputs: (operand, element) of the outputs of the whole graph, the results behind them.
         moves: what is done first.
         grown: instructions that are added up over the steps.
+        summed, kept, ahead: what is left to products of matrices around the loop; see ``lower``.
     """
 
     steps: int
