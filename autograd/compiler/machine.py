@@ -26,8 +26,12 @@ from autograd.op import Op
 _CALLS: dict[Op, Any] = {
     ops.exp: math.exp, ops.log: math.log, ops.sqrt: math.sqrt, ops.sin: math.sin,
     ops.cos: math.cos, ops.tan: math.tan, ops.tanh: math.tanh, ops.sinh: math.sinh,
-    ops.cosh: math.cosh, ops.arctan: math.atan, ops.expm1: math.expm1, ops.log1p: math.log1p,
-    ops.power: math.pow, ops.absolute: abs, ops.hypot: math.hypot,
+    ops.cosh: math.cosh, ops.arcsin: math.asin, ops.arccos: math.acos, ops.arctan: math.atan,
+    ops.arcsinh: math.asinh, ops.arccosh: math.acosh, ops.arctanh: math.atanh,
+    ops.arctan2: math.atan2, ops.expm1: math.expm1, ops.log1p: math.log1p, ops.erf: math.erf,
+    ops.power: math.pow, ops.absolute: abs, ops.hypot: math.hypot, ops.cbrt: np.cbrt,
+    ops.log2: np.log2, ops.log10: np.log10, ops.floor: np.floor, ops.ceil: np.ceil,
+    ops.logaddexp: np.logaddexp,
 }  # fmt: skip
 _WRITTEN = {
     "relu": "(0.0 if {0} <= 0.0 else {0})",
@@ -43,6 +47,22 @@ _WRITTEN = {
     "power_slope": "(0.0 if {1} == 0.0 else {1} * math.pow({0}, {1} - 1.0))",
     "power_log": "(0.0 if {0} == 0.0 and {1} >= 0.0 else math.pow({0}, {1}) * math.log({0}))",
     "softplus": "(max({0}, 0.0) + log1p(exp(-abs({0}))))",
+    "log_sigmoid": "(min({0}, 0.0) - log1p(exp(-abs({0}))))",
+    "silu": "({0} / (1.0 + exp(-{0})))",
+    "silu_slope": "slope_of_silu({0})",
+    "gelu": "(0.5 * {0} * math.erfc(-0.7071067811865476 * {0}))",
+    "gelu_slope": "slope_of_gelu({0})",
+    "gaussian": "exp(-{1} * {0} * {0})",
+    "inversion": "({0} / ({0} * {0} + {1} * {1}))",
+    "share": "(1.0 / (1.0 + exp({1} - {0})))",
+    "exp_difference": "exp({0} - {1})",
+    "leaky_relu": "({0} if {0} > 0.0 else {1} * {0})",
+    "elu": "({0} if {0} > 0.0 else {1} * math.expm1({0}))",
+    "where": "({1} if {0} != 0.0 else {2})",
+    "clip": "({0} if {0} != {0} else min(max({0}, {1}), {2}))",
+    "remainder": "({0} % {1})",
+    "floor_divide": "({0} // {1})",
+    "detach": "(+{0})",
 }
 _HELPERS = """
 def slope_of_sigmoid(x):
@@ -52,7 +72,16 @@ def slope_of_sigmoid(x):
 def slope_of_tanh(x):
     e = exp(-2.0 * abs(x))
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
+
+def slope_of_silu(x):
+    y = 1.0 / (1.0 + exp(-x))
+    return y + x * y * (1.0 - y)
+
+def slope_of_gelu(x):
+    bell = 0.3989422804014327 * exp(-0.5 * x * x)
+    return 0.5 * math.erfc(-0.7071067811865476 * x) + x * bell
 """
+_ARGUMENTS = "abc"  # the arrays that say where the arguments of a node are
 _compiled: dict[str, tuple[Any, Any]] = {}
 
 
@@ -92,10 +121,10 @@ class Machine:
         runs = levels.runs
         self.runs = np.array([[codes[r.op], r.start, r.active, r.stop] for r in runs])
         n = levels.size
-        self.a, self.b = np.zeros(n, dtype=np.uint32), np.zeros(n, dtype=np.uint32)
+        self.args = tuple(np.zeros(n, dtype=np.uint32) for _ in _ARGUMENTS)
         for run in runs:
-            self.a[run.start : run.stop] = run.args[0]
-            self.b[run.start : run.stop] = run.args[-1]
+            for own, args in zip(self.args, run.args, strict=False):
+                own[run.start : run.stop] = args
 
     def __str__(self) -> str:
         return str(self.levels)
@@ -113,13 +142,13 @@ class Machine:
         V[own.parameters] = parameters[own.parameter_places]
         V[own.literals] = own.numbers
         V[own.inputs] = shared[own.input_places]
-        self.forward(self.runs, self.a, self.b, V)
+        self.forward(self.runs, *self.args, V)
         outputs = V[own.outputs].tolist()
         if not gradient:
             return outputs, None
         D = np.zeros(own.size)
         np.add.at(D, own.outputs, scale)
-        self.backward(self.runs, self.a, self.b, V, D)
+        self.backward(self.runs, *self.args, V, D)
         G = np.zeros(len(parameters))
         G[own.parameter_places[own.wanted]] = D[own.parameters[own.wanted]]
         return outputs, G
@@ -127,7 +156,7 @@ class Machine:
 
 def machine(graph: Graph, levels: Levels) -> Machine | None:
     """The machine for a graph, or None without numba, or for ops that it does not know."""
-    if find_spec("numba") is None or any(op.arity not in (1, 2) for op in graph.rows):
+    if find_spec("numba") is None or any(op.arity not in (1, 2, 3) for op in graph.rows):
         return None
     used = [op for op in graph.rows if any(run.op is op for run in levels.runs)]
     codes = {op: i for i, op in enumerate(used)}
@@ -141,7 +170,7 @@ def machine(graph: Graph, levels: Levels) -> Machine | None:
         names = dict(dialect.names)
         exec(_HELPERS, names)
         options = {"nogil": True, "error_model": "numpy"}
-        for helper in ("slope_of_sigmoid", "slope_of_tanh"):
+        for helper in [name for name in names if name.startswith("slope_of_")]:
             names[helper] = numba.njit(names[helper], **options)
         exec(text, names)
         _compiled[text] = (
@@ -152,10 +181,11 @@ def machine(graph: Graph, levels: Levels) -> Machine | None:
 
 def _interpreter(used: list[Op], dialect: Dialect) -> str:
     """The source of both loops, with a branch for each op."""
-    names = {-1: "V[i]", 0: "V[a[i]]", 1: "V[b[i]]"}
-    forward = ["def forward(runs, a, b, V):", "    for r in range(len(runs)):"]
+    names = {-1: "V[i]"} | {k: f"V[{letter}[i]]" for k, letter in enumerate(_ARGUMENTS)}
+    given = ", ".join(_ARGUMENTS)
+    forward = [f"def forward(runs, {given}, V):", "    for r in range(len(runs)):"]
     forward += ["        code, start, stop = runs[r, 0], runs[r, 1], runs[r, 3]"]
-    backward = ["def backward(runs, a, b, V, D):", "    for r in range(len(runs) - 1, -1, -1):"]
+    backward = [f"def backward(runs, {given}, V, D):", "    for r in range(len(runs) - 1, -1, -1):"]
     backward += ["        code, start, stop = runs[r, 0], runs[r, 1], runs[r, 2]"]
     for code, op in enumerate(used):
         dialect.y = ""
@@ -179,5 +209,5 @@ def _interpreter(used: list[Op], dialect: Dialect) -> str:
                 continue
             text, binds = dialect.spell(partial, names.__getitem__)
             share = "d" if is_number(partial, 1.0) else f"d * {text if binds >= 5 else f'({text})'}"
-            backward.append(f"                D[{'ab'[k]}[i]] += {share}")
+            backward.append(f"                D[{_ARGUMENTS[k]}[i]] += {share}")
     return "\n".join([*forward, *backward, ""])

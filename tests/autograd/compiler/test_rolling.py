@@ -14,6 +14,7 @@ from autograd.compiler.normal import sums_of_products, verify
 from autograd.compiler.periods import find_loops
 from autograd.compiler.symbolic import PLACES, Y, reading
 from autograd.compiler.trace import trace, traced
+from autograd.op import TABLE, SequenceOp
 
 
 def network(sizes, seed=0):
@@ -223,6 +224,34 @@ def test_with_numba_it_is_interpreted():
         for _ in range(4000):
             a, b = draw.choice(nodes), draw.choice(nodes)
             nodes.append(autograd.tanh(draw.choice(kinds)(a, b)))
+        while len(nodes) > 1:
+            nodes = [autograd.sin(a + b) for a, b in itertools.pairwise(nodes)][::2]
+        return nodes[0]
+
+    loss = f()
+    loss.backward()
+    program = compile(f)
+    value, found = program.value_and_grad()
+    assert program.stats["tier"] == "machine"
+    assert value == pytest.approx(loss.data, rel=1e-11)
+    expected = np.array([leaf.grad for leaf in leaves])
+    np.testing.assert_allclose(found["leaves"], expected, atol=1e-11 * np.abs(expected).max())
+
+
+def test_with_numba_every_op_of_the_table_is_interpreted():
+    pytest.importorskip("numba")
+    generator = random.Random(1)
+    leaves = [Value(generator.uniform(-0.9, 0.9)) for _ in range(30)]
+    rows = [op for op in TABLE.values() if not isinstance(op, SequenceOp)]
+
+    def f():
+        draw, nodes = random.Random(5), list(leaves)
+        for op, _ in itertools.product(rows, range(20)):
+            args = [
+                (low + high) / 2.0 + 0.45 * (high - low) * draw.choice(nodes)
+                for low, high in op.domain
+            ]
+            nodes.append(autograd.tanh(op(*args)))
         while len(nodes) > 1:
             nodes = [autograd.sin(a + b) for a, b in itertools.pairwise(nodes)][::2]
         return nodes[0]
