@@ -37,7 +37,7 @@ class Fusions:
     def __init__(self, program: VectorProgram, n_parameters: int, columns: list[tuple[int, bool]]):
         self.program, self.n_parameters, self.columns = program, n_parameters, columns
         self.all = program.instructions
-        self.needed = self._needed()
+        self.needed = program.reached()
         self.users: dict[int, list[int]] = {}
         for i in self.needed:
             for arg in self.all[i].references:
@@ -55,17 +55,6 @@ class Fusions:
         self.softmax = self._softmax()
         self.scaled = self._scaled()
         self.pieces = self._pieces()
-
-    def _needed(self) -> list[int]:
-        stack = [o for o, _ in self.program.outputs if not isinstance(o, float)]
-        stack += [o for _, o in self.program.gradients if not isinstance(o, float)]
-        seen: set[int] = set()
-        while stack:
-            each = stack.pop()
-            if each not in seen:
-                seen.add(each)
-                stack += self.all[each].references
-        return sorted(seen)
 
     def _static(self) -> set[int]:
         """Instructions that neither parameters nor inputs change."""

@@ -208,7 +208,8 @@ def draw(graph: Graph, tier: Any) -> Any:
 
 
 def _draw_matrices(picture: Any, program: VectorProgram, prefix: str) -> None:
-    for number, each in enumerate(program.instructions[:_MOST]):
+    for number in program.reached()[:_MOST]:
+        each = program.instructions[number]
         name = program.names.get(number, f"v{number}")
         what = each.op.name if each.op else each.kind
         if each.kind in (vector.CONTRACT, vector.PRODUCT):

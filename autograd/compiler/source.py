@@ -66,7 +66,7 @@ class Writer:
         results = [operand for operand, _ in program.outputs]
         if gradient:
             results += [operand for _, operand in program.gradients]
-        self.needed = self.reached(results)
+        self.needed = self.program.reached(results)
         self.uses = np.zeros(len(program.instructions), dtype=np.int64)
         for index in self.needed:
             for arg in program.instructions[index].references:
@@ -74,17 +74,6 @@ class Writer:
         for result in results:
             if not isinstance(result, float):
                 self.uses[result] += 2
-
-    def reached(self, results: list[Operand]) -> list[int]:
-        """The instructions that these need."""
-        stack = [each for each in results if not isinstance(each, float)]
-        seen: set[int] = set()
-        while stack:
-            each = stack.pop()
-            if each not in seen:
-                seen.add(each)
-                stack += self.program.instructions[each].references
-        return sorted(seen)
 
     def source(self) -> Source:
         """All of it."""

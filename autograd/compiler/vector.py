@@ -83,6 +83,19 @@ class VectorProgram:
     nodes: dict[int, np.ndarray] = field(default_factory=dict)
     forward: int = 0  # how many instructions the forward pass has
 
+    def reached(self, results: Iterable[Operand] | None = None) -> list[int]:
+        """The instructions that these need; by default the outputs and the gradients."""
+        if results is None:
+            results = [o for o, _ in self.outputs] + [o for _, o in self.gradients]
+        stack = [each for each in results if not isinstance(each, float)]
+        seen: set[int] = set()
+        while stack:
+            each = stack.pop()
+            if each not in seen:
+                seen.add(each)
+                stack += self.instructions[each].references
+        return sorted(seen)
+
     def __str__(self) -> str:
         """One line per instruction."""
         lines = []
