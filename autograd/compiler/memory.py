@@ -63,8 +63,11 @@ class Memory:
         for i in self.fused.needed:
             each = self.all[i]
             owner[i] = i
-            if each.op is detach and each.references and i not in self.fused.static:
-                owner[i] = owner[each.args[0]]
+            if each.op is detach and i not in self.fused.static:
+                source = each.args[0]
+                whole = owner[source] == source and source not in self.fused.static
+                if whole and self.all[source].kind not in _SOURCES:
+                    owner[i] = source
             if each.kind in _VIEWS and each.references and i not in self.fused.static:
                 source = each.references[0]
                 # What is no matrix in memory can be read element by element, not reshaped.
