@@ -208,6 +208,17 @@ def test_a_graph_without_a_pattern_goes_level_by_level():
     np.testing.assert_allclose(found["leaves"], expected, rtol=1e-9, atol=1e-11)
 
 
+def assert_interpreted(f, leaves):
+    loss = f()
+    loss.backward()
+    program = compile(f)
+    value, found = program.value_and_grad()
+    assert program.stats["tier"] == "machine"
+    assert value == pytest.approx(loss.data, rel=1e-11)
+    expected = np.array([leaf.grad for leaf in leaves])
+    np.testing.assert_allclose(found["leaves"], expected, atol=1e-11 * np.abs(expected).max())
+
+
 def test_with_numba_it_is_interpreted():
     pytest.importorskip("numba")
     generator = random.Random(1)
@@ -228,14 +239,7 @@ def test_with_numba_it_is_interpreted():
             nodes = [autograd.sin(a + b) for a, b in itertools.pairwise(nodes)][::2]
         return nodes[0]
 
-    loss = f()
-    loss.backward()
-    program = compile(f)
-    value, found = program.value_and_grad()
-    assert program.stats["tier"] == "machine"
-    assert value == pytest.approx(loss.data, rel=1e-11)
-    expected = np.array([leaf.grad for leaf in leaves])
-    np.testing.assert_allclose(found["leaves"], expected, atol=1e-11 * np.abs(expected).max())
+    assert_interpreted(f, leaves)
 
 
 def test_with_numba_every_op_of_the_table_is_interpreted():
@@ -256,14 +260,7 @@ def test_with_numba_every_op_of_the_table_is_interpreted():
             nodes = [autograd.sin(a + b) for a, b in itertools.pairwise(nodes)][::2]
         return nodes[0]
 
-    loss = f()
-    loss.backward()
-    program = compile(f)
-    value, found = program.value_and_grad()
-    assert program.stats["tier"] == "machine"
-    assert value == pytest.approx(loss.data, rel=1e-11)
-    expected = np.array([leaf.grad for leaf in leaves])
-    np.testing.assert_allclose(found["leaves"], expected, atol=1e-11 * np.abs(expected).max())
+    assert_interpreted(f, leaves)
 
 
 def rebuilt(root, leaves):
