@@ -22,6 +22,22 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def contrast():
+    """The script that defines ratio(a, b): the contrast of two colours, as WCAG 2.1 has it."""
+    return """
+        const light = colour => {
+          const [r, g, b] = colour.match(/[\\d.]+/g).map(x => x / 255)
+            .map(x => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const ratio = (a, b) => {
+          const [low, high] = [light(a), light(b)].sort((x, y) => x - y);
+          return (high + 0.05) / (low + 0.05);
+        };
+    """
+
+
 @pytest.fixture
 def opened(browser, tmp_path):
     """Open a replay, saved, in a page of its own; an error in the page fails the test."""

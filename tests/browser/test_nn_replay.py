@@ -124,23 +124,16 @@ def test_a_step_back_takes_back_what_a_step_showed(opened):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", ["network", "training"])
-def test_what_is_written_can_be_read_in_light_and_dark(opened, scheme, kind):
+def test_what_is_written_can_be_read_in_light_and_dark(opened, contrast, scheme, kind):
     page = opened(
         nn.replay(model(), X, Y) if kind == "network" else training()[1], color_scheme=scheme
     )
     page.keyboard.press("End")
     page.wait_for_timeout(400)
     weak = page.evaluate(
-        """() => {
-          const light = colour => {
-            const [r, g, b] = colour.match(/[\\d.]+/g).map(x => x / 255)
-              .map(x => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
-            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-          };
-          const ratio = (a, b) => {
-            const [low, high] = [light(a), light(b)].sort((x, y) => x - y);
-            return (high + 0.05) / (low + 0.05);
-          };
+        "() => {"
+        + contrast
+        + """
           const paper = getComputedStyle(document.body).backgroundColor, found = [];
           for (const text of document.querySelectorAll(".stage text, #formula *, #note")) {
             if (!text.textContent.trim()) continue;

@@ -330,21 +330,14 @@ def test_every_control_has_a_name_and_every_box_a_role(opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_in_light_and_dark(opened, scheme):
+def test_text_can_be_read_in_light_and_dark(opened, contrast, scheme):
     page = opened(replay(fan()), color_scheme=scheme)
     page.keyboard.press("End")
     page.wait_for_timeout(400)  # colours fade
     contrasts = page.evaluate(
-        """() => {
-          const light = colour => {
-            const [r, g, b] = colour.match(/[\\d.]+/g).map(x => x / 255)
-              .map(x => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
-            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-          };
-          const ratio = (a, b) => {
-            const [low, high] = [light(a), light(b)].sort((x, y) => x - y);
-            return (high + 0.05) / (low + 0.05);
-          };
+        "() => {"
+        + contrast
+        + """
           const paper = getComputedStyle(document.body).backgroundColor, found = {};
           for (const part of document.querySelectorAll("#formula *, #note, #phase, #count, h1")) {
             found[part.className + part.id] = ratio(getComputedStyle(part).color, paper);
