@@ -40,9 +40,8 @@ class Book:
 
     def find(self, rows: np.ndarray, wide: bool) -> tuple[str, Variable]:
         """The variable that holds these rows."""
-        low, high = int(rows.min()), int(rows.max())
         for name, each in self.variables:
-            if each.wide == wide and each.start <= low and high < each.start + each.size:
+            if each.holds(rows, wide):
                 return name, each
         raise AssertionError("rows of several variables")
 
@@ -52,12 +51,7 @@ class Book:
         ports = [port for part in self.cut.parts for port in part.inputs]
         ports += [port for part in self.cut.parts for port, _ in part.exports]
         return all(
-            any(
-                each.wide == port.wide
-                and each.start <= port.rows.min()
-                and port.rows.max() < each.start + each.size
-                for _, each in self.variables
-            )
+            any(each.holds(port.rows, port.wide) for _, each in self.variables)
             for port in ports
             if port.rows.size
         )

@@ -92,12 +92,7 @@ class _Teller(Rows):
         """Whether a piece adds to the adjoint of a variable, or takes it."""
         ports = [part.inputs[column] for column, _ in part.adjoints]
         ports += [port for port, _ in part.exports if port.active]
-        return any(
-            port.wide == each.wide
-            and each.start <= port.rows.min()
-            and port.rows.max() < each.start + each.size
-            for port in ports if port.rows.size
-        )  # fmt: skip
+        return any(each.holds(port.rows, port.wide) for port in ports if port.rows.size)
 
 
 class _PartWriter(Writer):

@@ -10,7 +10,7 @@ import numpy as np
 from autograd import ops
 from autograd.compiler.adjoint import Reverse, with_adjoint
 from autograd.compiler.assemble import Assembled, assemble
-from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph, runs, verify
+from autograd.compiler.graph import INPUT, LITERAL, PARAMETER, Graph, distinct, runs, verify
 from autograd.compiler.graph import batched as has_batch_axis
 from autograd.compiler.normal import sums_of_products
 from autograd.compiler.normal import verify as verify_normal
@@ -141,7 +141,7 @@ class _Cutter:
                 groups.setdefault(key, []).append(nodes)
         for found in groups.values():
             table = np.unique(np.array(found), axis=0)
-            if len(np.unique(table)) == table.size:
+            if distinct(table):
                 self._give(table.T)
 
     def _leave(self, one: Step, rolled: Rolled) -> None:

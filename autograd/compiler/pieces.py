@@ -15,6 +15,7 @@ import numpy as np
 from autograd.compiler import vector
 from autograd.compiler.adjoint import Reverse
 from autograd.compiler.assemble import Assembled
+from autograd.compiler.graph import distinct
 from autograd.compiler.kernel import Lowered
 from autograd.compiler.lower import lower
 from autograd.compiler.periods import STREAM
@@ -65,6 +66,11 @@ class Variable:
     def size(self) -> int:
         """How many rows."""
         return int(np.prod(self.shape))
+
+    def holds(self, rows: np.ndarray, wide: bool) -> bool:
+        """Whether all these rows of a store are its own."""
+        low, high = int(rows.min()), int(rows.max())
+        return self.wide == wide and self.start <= low and high < self.start + self.size
 
 
 @dataclass(eq=False)
@@ -169,7 +175,7 @@ class Part:
         self, index: np.ndarray, operand: Operand
     ) -> tuple[np.ndarray, int, int | None] | None:
         """(places, d, x) of a gradient d xᵀ, or (places, d, None) of a gradient d."""
-        if isinstance(operand, float) or len(np.unique(index)) < index.size:
+        if isinstance(operand, float) or not distinct(index):
             return None
         each = self.program.instructions[operand]
         if each.kind == vector.CONTRACT and each.data == "nt":
