@@ -63,22 +63,18 @@ class Memory:
         for i in self.fused.needed:
             each = self.all[i]
             owner[i] = i
-            if each.op is detach and i not in self.fused.static:
-                source = each.args[0]
-                whole = owner[source] == source and source not in self.fused.static
-                if whole and self.all[source].kind not in _SOURCES:
-                    owner[i] = source
-            if each.kind in _VIEWS and each.references and i not in self.fused.static:
+            view = each.kind in _VIEWS or each.op is detach
+            if view and each.references and i not in self.fused.static:
                 source = each.references[0]
+                whole = owner[source] == source and source not in self.fused.static
+                whole = whole and self.all[source].kind not in _SOURCES
                 # What is no matrix in memory can be read element by element, not reshaped.
                 mapped = i not in self.fused.results | self.fused.gradient_parts and all(
                     self.all[user].kind in (vector.MAP, vector.PRODUCT)
                     for user in self.fused.users.get(i, [])
                 )
-                looks = each.kind == vector.LIFT
+                looks = each.kind == vector.LIFT or (each.op is detach and whole)
                 if each.kind == vector.ACCESS:
-                    whole = owner[source] == source and source not in self.fused.static
-                    whole = whole and self.all[source].kind not in _SOURCES
                     plain = consecutive(each.data) or (mapped and steps_of(each.data) is not None)
                     looks = whole and plain
                 elif each.kind == vector.FILL:

@@ -391,3 +391,32 @@ def test_a_sum_of_products_is_one_product_also_of_what_lies_apart(batch):
         assert value == pytest.approx(sum(result.data for result in results), rel=1e-12)
         found = np.concatenate([np.ravel(each) for each in gradients.values()])
         np.testing.assert_allclose(found, [w.grad for w in weights], rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [None, 4])
+def test_detached_values_that_lie_apart_are_read_at_every_run(batch):
+    weights = [Value(0.01 * i + 0.3, f"w[{i}]") for i in range(60)]
+
+    def f(x):
+        z = [autograd.tanh(w * x[0] + 0.3 * w * x[1]) for w in weights]
+        fixed = autograd.sum([each.detach() for each in z[::2]])
+        table = [
+            autograd.sum([z[10 * i + 2 * j].detach() * z[j] for j in range(5)]) for i in range(5)
+        ]
+        own = autograd.sum([w.detach() for w in weights[::3]])
+        return fixed * autograd.sum(z) + own * z[0] + autograd.sum([a * a for a in table])
+
+    program = compile(f, in_axes=None if batch is None else 0, reduce="sum")
+    for seed in (0, 1):
+        for w in weights:
+            w.data = w.data * 0.9 + 0.01
+            w.zero_grad()
+        X = np.random.default_rng(seed).normal(size=2 if batch is None else (batch, 2))
+        value, gradients = program.value_and_grad(X)
+        results = [f(row) for row in np.atleast_2d(X).tolist()]
+        for result in results:
+            result.backward()
+        assert value == pytest.approx(sum(result.data for result in results), rel=1e-12)
+        found = np.concatenate([np.ravel(each) for each in gradients.values()])
+        expected = np.array([w.grad for w in weights])
+        np.testing.assert_allclose(found, expected, atol=1e-12 * np.abs(expected).max())
